@@ -1,0 +1,1 @@
+"""sre-bot: an autonomous SRE whose backbone is state management."""

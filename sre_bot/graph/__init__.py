@@ -1,0 +1,1 @@
+"""The diagram: one module per sub-state, one node per detailed state."""

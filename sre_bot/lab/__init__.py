@@ -1,0 +1,1 @@
+"""The outside world on loopback, served from one incident folder."""

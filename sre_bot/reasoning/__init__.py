@@ -1,0 +1,1 @@
+"""Judgement without a model: timeline, topology, suspects, hypotheses, confidence. Pure."""

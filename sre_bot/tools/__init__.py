@@ -1,0 +1,1 @@
+"""Hands: one thin async module for each foreign system; no decisions."""
