@@ -25,6 +25,9 @@ class ObjectRef(Value):
     def __str__(self) -> str:
         return f"{self.kind}/{self.namespace}/{self.name}"
 
+    def __hash__(self) -> int:
+        return hash((self.kind, self.namespace, self.name))
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``Kind/namespace/name``. Raises ``ValueError`` on anything else."""

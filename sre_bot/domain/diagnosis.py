@@ -9,7 +9,7 @@ Verdict = Literal["fix", "no_action", "needs_human"]
 
 
 class Suspect(Value):
-    """A commit and how well its diff explains a finding. ``score`` is 0–1; ``reason`` is a sentence for people."""
+    """A commit and how well its diff explains a finding. ``score`` is 0 to 1; ``reason`` is a sentence for people."""
 
     sha: str
     subject: str

@@ -4,15 +4,20 @@ SreBotError
 ├── IllegalTransition      a step that the law does not know
 ├── WorkflowNotFound       no workflow of that id
 ├── WorkflowExists         the ticket already has a live workflow
+├── WorkflowEnded          the workflow is over; nothing moves it any more
+├── ArtifactNotFound       no stored value has that hash
 ├── GraphOwned             the graph drives this workflow; nobody else may move it
 ├── StaleVersion           the optimistic lock: somebody wrote first
 ├── StaleWriter            the fence or the head has moved on: this writer was replaced
 ├── LeaseHeld / LeaseLost  somebody else runs the workflow / we no longer do
+├── ResourceBusy           another workflow holds what we need; we wait in line
+├── Paused                 people told the bot to begin nothing for now
 ├── NoTicket               a run was started without the ticket's id
 ├── WrongDurability        the graph was invoked in a mode that would lose transitions
 ├── EffectUnknown          an outward call may have happened and nobody can tell
 ├── NoSafeFix              no repair exists that we would stand behind
 ├── RollbackNotVerified    a failed deployment whose rollback could not be confirmed
+├── BackupFailed           a backup was not made, or cannot be restored
 ├── BadInput               a person gave us something that cannot be used
 │   ├── BadSetting, BadRecording, BadManifest
 └── ServiceError           a foreign system answered wrongly or not at all; its ``reason`` says how
@@ -79,6 +84,14 @@ class WorkflowExists(SreBotError):
         self.workflow_id = workflow_id
 
 
+class WorkflowEnded(SreBotError):
+    """The workflow has its outcome; a new assignment of the ticket starts a new one."""
+
+
+class ArtifactNotFound(SreBotError, LookupError):
+    """No stored value has that hash."""
+
+
 class GraphOwned(SreBotError):
     """The graph drives this workflow; only its nodes and its worker may move it."""
 
@@ -107,6 +120,20 @@ class LeaseLost(SreBotError):
     error_type = ErrorType.CONFLICT
 
 
+class ResourceBusy(SreBotError):
+    """Another workflow holds the repository or application; not a failure, the workflow waits in line."""
+
+    error_type = ErrorType.CONFLICT
+    severity = ErrorSeverity.LOW
+
+
+class Paused(SreBotError):
+    """People told the bot to begin nothing, at all or in this repository; not a failure, the workflow waits."""
+
+    error_type = ErrorType.CONFLICT
+    severity = ErrorSeverity.LOW
+
+
 class NoTicket(SreBotError):
     """A run was started without ``ticket_id`` in its input."""
 
@@ -133,6 +160,10 @@ class RollbackNotVerified(SreBotError):
 
     error_type = ErrorType.NEEDS_HUMAN
     severity = ErrorSeverity.CRITICAL
+
+
+class BackupFailed(SreBotError):
+    """A backup could not be made or cannot be restored; the message says why."""
 
 
 class BadInput(SreBotError):
@@ -175,6 +206,11 @@ _TYPE_OF_REASON: dict[Reason, ErrorType] = {
     Reason.BAD_ANSWER: ErrorType.TRANSIENT,
 }
 
+_ADVICE: dict[Reason, str] = {
+    Reason.NOT_AUTHORISED: "; check the account's token and its permissions, with `sre-bot doctor`",
+    Reason.NOT_FOUND: "; check the settings that name it and what the account may see, with `sre-bot doctor`",
+}
+
 
 class ServiceError(SreBotError):
     """A foreign system answered wrongly or not at all.
@@ -190,6 +226,11 @@ class ServiceError(SreBotError):
         self.status = status
         self.retry_after = retry_after
         self.error_type = _TYPE_OF_REASON[reason]
+
+    @property
+    def advice(self) -> str:
+        """What a person can do about it, as the rest of a sentence; empty where it may pass by itself."""
+        return _ADVICE.get(self.reason, "")
 
     @classmethod
     def from_status(cls, status: int, message: str, retry_after: float | None = None) -> Self:

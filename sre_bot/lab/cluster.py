@@ -24,16 +24,21 @@ def key_of(thing: KubernetesObject) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of the watch history."""
+    """One entry of the watch history. ``before`` is the object that was replaced or removed, None when it is new."""
 
     version: int
     type: ChangeType
     object: KubernetesObject
+    before: KubernetesObject | None = None
 
 
 @dataclass(slots=True)
 class Cluster:
-    """Objects by key, with one growing resource version and its history."""
+    """Objects by key, with one growing resource version and its history.
+
+    Stored objects are replaced, never changed in place. ``floor`` is the oldest version that is still known: what lies
+    before it was compacted. ``still_failing``: the last sync healed nothing, so logs go on as they were recorded.
+    """
 
     clock: Clock
     objects: dict[Key, KubernetesObject] = field(default_factory=dict[Key, KubernetesObject])
@@ -41,6 +46,8 @@ class Cluster:
         default_factory=dict[tuple[str, str, str, bool], ContainerLog]
     )
     version: int = 0
+    floor: int = 0
+    still_failing: bool = False
     history: list[Change] = field(default_factory=list[Change])
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -50,7 +57,8 @@ class Cluster:
         cluster = cls(clock)
         recorded = [*recording.objects, *recording.events]
         cluster.version = max([1_000, *(_version_of(thing) for thing in recorded)])
-        for thing in recorded:
+        cluster.floor = cluster.version
+        for thing in [*_implied_namespaces(recorded), *recorded]:
             cluster.objects[key_of(thing)] = _complete(copy.deepcopy(thing), clock)
         for log in recording.logs:
             cluster.put_log(log)
@@ -64,7 +72,7 @@ class Cluster:
         if known:
             stored["metadata"]["uid"] = known["metadata"]["uid"]
             stored["metadata"]["creationTimestamp"] = known["metadata"]["creationTimestamp"]
-        self._record("MODIFIED" if known else "ADDED", stored)
+        self._record("MODIFIED" if known else "ADDED", stored, known)
         self.objects[key] = stored
         return stored
 
@@ -73,7 +81,7 @@ class Cluster:
         gone = self.objects.pop(key, None)
         if gone is None:
             return
-        self._record("DELETED", copy.deepcopy(gone))
+        self._record("DELETED", copy.deepcopy(gone), gone)
         _, kind, namespace, name = key
         if kind == "Pod":
             for log_key in [k for k in self.logs if k[:2] == (namespace, name)]:
@@ -90,15 +98,49 @@ class Cluster:
             key=lambda thing: (thing["metadata"].get("namespace", ""), thing["metadata"]["name"]),
         )
 
+    def at(self, version: int) -> dict[Key, KubernetesObject]:
+        """The objects as they were at a resource version between ``floor`` and now."""
+        objects = dict(self.objects)
+        for change in reversed(self.history):
+            if change.version <= version:
+                break
+            key = key_of(change.object)
+            if change.before is None:
+                objects.pop(key, None)
+            else:
+                objects[key] = change.before
+        return objects
+
+    def compact(self) -> None:
+        """Forget the history, as etcd does every few minutes: older versions are gone for readers."""
+        self.history.clear()
+        self.floor = self.version
+
     async def announce(self) -> None:
         """Wake the watchers after a batch of changes."""
         async with self.changed:
             self.changed.notify_all()
 
-    def _record(self, change: ChangeType, thing: KubernetesObject) -> None:
+    def _record(self, change: ChangeType, thing: KubernetesObject, before: KubernetesObject | None) -> None:
         self.version += 1
         thing["metadata"]["resourceVersion"] = str(self.version)
-        self.history.append(Change(self.version, change, thing))
+        self.history.append(Change(self.version, change, thing, before))
+
+
+def _implied_namespaces(recorded: list[KubernetesObject]) -> list[KubernetesObject]:
+    """Namespaces that hold objects: a recording need not spell them out."""
+    names = {str((thing.get("metadata") or {}).get("namespace") or "") for thing in recorded}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+            "spec": {"finalizers": ["kubernetes"]},
+            "status": {"phase": "Active"},
+        }
+        for name in sorted(names)
+        if name
+    ]
 
 
 def _version_of(thing: KubernetesObject) -> int:
@@ -113,5 +155,3 @@ def _complete(thing: KubernetesObject, clock: Clock) -> KubernetesObject:
     metadata.setdefault("creationTimestamp", clock.stamp())
     metadata.setdefault("resourceVersion", "1")
     return thing
-
-

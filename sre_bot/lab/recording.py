@@ -3,13 +3,18 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sre_bot.domain.cluster import ContainerLog, KubernetesObject
 from sre_bot.domain.errors import BadRecording
+
+if TYPE_CHECKING:
+    from yaml import SafeLoader as _SafeLoader
+else:
+    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
 
 VERBS = ("equals", "in", "matches", "at_least", "at_most", "exists", "absent")
 
@@ -106,12 +111,13 @@ class Recording(_Part):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a folder. Raises ``BadRecording`` that names the file and what is wrong with it."""
+        folder = folder.absolute()
         if not (folder / "incident.yaml").is_file():
             raise BadRecording(f"{folder} is no incident folder: it has no incident.yaml")
         try:
             incident = IncidentFile.model_validate(yaml.safe_load((folder / "incident.yaml").read_text()))
         except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BadRecording(f"{folder / 'incident.yaml'}: {error}") from error
+            raise BadRecording(f"{folder / 'incident.yaml'}: {_complaint(error)}") from error
         things = [thing for file in _data_files(folder / "cluster") for thing in read_objects(file)]
         return cls(
             folder=folder,
@@ -138,9 +144,9 @@ def read_objects(file: Path) -> list[KubernetesObject]:
     """All objects of a YAML or JSON file; Lists are flattened, kinds filled in. Raises ``BadRecording``."""
     try:
         text = file.read_text()
-        documents = [json.loads(text)] if file.suffix == ".json" else list(yaml.load_all(text, Loader=_PlainLoader))
+        documents = [json.loads(text)] if file.suffix == ".json" else list(yaml.load_all(text, Loader=PlainLoader))
     except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadRecording(f"{file}: {error}") from error
+        raise BadRecording(f"{file}: {_complaint(error)}") from error
     return [thing for document in documents if document for thing in _flattened(document, file)]
 
 
@@ -153,6 +159,15 @@ def _flattened(document: Any, file: Path) -> list[KubernetesObject]:
     item_kind = kind.removesuffix("List")
     defaults = {"kind": item_kind, "apiVersion": document.get("apiVersion", "v1")} if item_kind else {}
     return [{**defaults, **item} for item in document["items"] or ()]
+
+
+def _complaint(error: Exception) -> str:
+    """What is wrong, in one line, with the place."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in error.errors())
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _data_files(folder: Path) -> list[Path]:
@@ -176,11 +191,11 @@ def _logs(folder: Path) -> list[ContainerLog]:
     return logs
 
 
-class _PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class PlainLoader(_SafeLoader):
     """Reads timestamps as text, as Kubernetes prints them."""
 
 
-_PlainLoader.yaml_implicit_resolvers = {
+PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }

@@ -18,7 +18,11 @@ Service = Literal["jira", "github", "kubernetes", "argocd"]
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request as it was answered. ``status`` is 0 where the connection was cut before an answer."""
+    """One request as it was answered.
+
+    ``route`` is the path with names in place of the values (``/rest/api/2/issue/{key}``), the path itself where no
+    route was reached. ``status`` is 0 where the connection was cut before an answer.
+    """
 
     service: Service
     method: str
@@ -26,6 +30,7 @@ class LoggedRequest:
     query: str
     status: int
     at: str
+    route: str = ""
 
 
 @dataclass(slots=True)
@@ -75,13 +80,12 @@ class Fault:
         )
 
 
-class ConnectionCut(Exception):
-    """Raised to make uvicorn close the connection without an answer."""
-
-
 @dataclass(slots=True)
 class Wire:
-    """ASGI middleware around one service of the lab."""
+    """ASGI middleware around one service of the lab.
+
+    A cut needs the connection itself: ``server.CuttableProtocol`` passes it in ``scope["state"]["transport"]``.
+    """
 
     service: Service
     app: ASGIApp
@@ -108,7 +112,11 @@ class Wire:
             await self._serve(self._due_fault(request), scope, receive, answer)
         finally:
             url = request.url
-            self.log.add(LoggedRequest(self.service, request.method, url.path, url.query, status, self.clock.stamp()))
+            self.log.add(
+                LoggedRequest(
+                    self.service, request.method, url.path, url.query, status, self.clock.stamp(), _route(request)
+                )
+            )
 
     def _due_fault(self, request: Request) -> Fault | None:
         fault = next((f for f in self.faults if f.hits(self.service, request.method, request.url.path)), None)
@@ -117,21 +125,48 @@ class Wire:
         return fault
 
     async def _serve(self, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault is None:
-            return await self.app(scope, receive, send)
-        if fault.kind == "status":
+        kind = fault.kind if fault else None
+        if fault and kind == "status":
             response = Response(fault.body, fault.status, fault.headers, media_type="application/json")
-            return await response(scope, receive, send)
-        if fault.kind == "cut":
-            raise ConnectionCut
-        if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
-            return await self.app(scope, receive, send)
-        await self.app(scope, receive, _swallowed)
-        if fault.kind == "truncate":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4096")]})
-            await send({"type": "http.response.body", "body": b'{"id": ', "more_body": False})
-        raise ConnectionCut
+            await response(scope, receive, send)
+        elif kind == "cut":
+            await _cut(scope)
+        elif kind == "timeout_performed":
+            await self.app(scope, receive, _swallowed)
+            await _cut(scope)
+        elif kind == "truncate":
+            await self._serve_half(scope, receive, send)
+        else:
+            await asyncio.sleep(fault.seconds if fault else 0)
+            await self.app(scope, receive, send)
+
+    async def _serve_half(self, scope: Scope, receive: Receive, send: Send) -> None:
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await self.app(scope, receive, keep)
+        body = b"".join(message.get("body", b"") for message in messages[1:])
+        headers = [(name, value) for name, value in messages[0]["headers"] if name != b"content-length"]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({**messages[0], "headers": headers})
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        scope["state"]["transport"].close()
+
+
+def _route(request: Request) -> str:
+    route = request.url.path
+    for name, value in request.path_params.items():
+        if name == "version":  # of the API: it belongs to the route
+            continue
+        route = re.sub(rf"(?<=/){re.escape(str(value))}(?=/|$|\.)", "{" + name + "}", route, count=1)
+    return route
+
+
+async def _cut(scope: Scope) -> None:
+    scope["state"]["transport"].abort()
+    await asyncio.sleep(0)  # lets the protocol notice, or it would try to send a 500
 
 
 async def _swallowed(message: Message) -> None:

@@ -1,0 +1,1 @@
+"""Fares of the car ferries, per route, vehicle and day."""

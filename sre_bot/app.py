@@ -1,0 +1,278 @@
+"""The composition root: the one place that knows which concrete parts make up a running bot."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.graph.state import CompiledStateGraph
+
+from sre_bot.agents.fix_generation import FixAgent
+from sre_bot.agents.root_cause import RootCauseAgent
+from sre_bot.domain.scope import Allowed, host_of
+from sre_bot.graph.analysis import Analysis, SourceReader
+from sre_bot.graph.case_files import CaseFiles
+from sre_bot.graph.deployment import Deployment
+from sre_bot.graph.exclusion import Exclusion
+from sre_bot.graph.graph import SubStates, build
+from sre_bot.graph.outward import Outward
+from sre_bot.graph.remediation import Remediation
+from sre_bot.graph.review import Review, ReviewReader
+from sre_bot.graph.rollback import Rollback
+from sre_bot.graph.soundness import Soundness
+from sre_bot.graph.state import Case
+from sre_bot.graph.ticket_acceptance import TicketAcceptance
+from sre_bot.persistence.artifacts import Artifacts
+from sre_bot.persistence.database import Database
+from sre_bot.persistence.effects import Effects
+from sre_bot.persistence.embedded import EmbeddedPostgres
+from sre_bot.persistence.locks import ResourceLocks
+from sre_bot.persistence.migrations import migrate
+from sre_bot.persistence.operator import OperatorRequests
+from sre_bot.persistence.saver import AuditedSaver
+from sre_bot.persistence.workflows import Workflows
+from sre_bot.settings import Settings
+from sre_bot.tools.argocd import ArgoCD
+from sre_bot.tools.github import GitHub
+from sre_bot.tools.jira import Jira
+from sre_bot.tools.kubernetes import Kubernetes
+from sre_bot.tools.model import chat_model
+from sre_bot.tools.sandbox import Sandbox
+from sre_bot.tools.workspace import Workspace
+from sre_bot.worker.monitors import Monitors
+from sre_bot.worker.recovery import RecoveryManager
+from sre_bot.worker.runner import Runner
+from sre_bot.worker.service import Service
+
+REQUIRED = ("jira_url", "jira_token", "jira_projects", "namespaces")
+"""Settings without which no ticket can be worked on."""
+
+Graph = CompiledStateGraph[Case, Any, Case, Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The hands: one client for each foreign system."""
+
+    jira: Jira
+    github: GitHub
+    kubernetes: Kubernetes
+    argocd: ArgoCD | None
+    workspace: Workspace
+    sandbox: Sandbox | None
+    model: BaseChatModel | None
+
+    @classmethod
+    async def of(cls, settings: Settings) -> "Tools":
+        """The clients for the settings; nothing is called yet."""
+        timeout = settings.request_seconds
+        github_token = settings.github_token.get_secret_value()
+        model = settings.model_url and chat_model(
+            settings.model_url, settings.model_name, settings.model_key.get_secret_value(), timeout=timeout
+        )
+        return cls(
+            jira=Jira(
+                settings.jira_url,
+                settings.jira_user,
+                settings.jira_token.get_secret_value(),
+                cloud=settings.jira_cloud,
+                timeout=timeout,
+            ),
+            github=GitHub(settings.github_url, github_token, timeout=timeout),
+            kubernetes=Kubernetes(settings.kubeconfig or None, settings.kube_context or None, timeout=timeout),
+            argocd=ArgoCD(settings.argocd_url, settings.argocd_token.get_secret_value(), timeout=timeout)
+            if settings.argocd_url
+            else None,
+            workspace=Workspace(settings.data_dir / "clones", github_token),
+            sandbox=await Sandbox.detect(),
+            model=model or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The memory: everything that is kept in Postgres."""
+
+    database: Database
+    workflows: Workflows
+    effects: Effects
+    artifacts: Artifacts
+    locks: ResourceLocks
+    requests: OperatorRequests
+
+    @classmethod
+    def of(cls, database: Database) -> "Record":
+        """The record on an open database."""
+        return cls(
+            database,
+            Workflows(database),
+            Effects(database),
+            Artifacts(database),
+            ResourceLocks(database),
+            OperatorRequests(database),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A whole bot, ready to run workflows."""
+
+    settings: Settings
+    record: Record
+    tools: Tools
+    graph: Graph
+    runner: Runner
+    monitors: Monitors
+    owner: str
+
+    def service(self) -> Service:
+        """The running bot over this app."""
+        return Service(
+            runner=self.runner,
+            monitors=self.monitors,
+            workflows=self.record.workflows,
+            owner=self.owner,
+            lease=timedelta(seconds=self.settings.lease_seconds),
+            poll=timedelta(seconds=self.settings.poll_seconds),
+            concurrency=self.settings.concurrency,
+        )
+
+    def recovery(self) -> RecoveryManager:
+        """The one sweep over what is due."""
+        return RecoveryManager(
+            runner=self.runner,
+            workflows=self.record.workflows,
+            owner=self.owner,
+            lease=timedelta(seconds=self.settings.lease_seconds),
+            concurrency=self.settings.concurrency,
+        )
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncGenerator[str]:
+    """The database to use: yours, or our own server, held for as long as the context lives."""
+    if url := settings.database_url.get_secret_value():
+        yield url
+        return
+    embedded = await asyncio.to_thread(_attach, settings.data_dir)
+    try:
+        yield embedded.url
+    finally:
+        embedded.close()
+
+
+def _attach(data_dir: Path) -> EmbeddedPostgres:
+    return EmbeddedPostgres.attach_in(data_dir.absolute() / "postgres")
+
+
+@asynccontextmanager
+async def open_record(settings: Settings) -> AsyncGenerator[Record]:
+    """The record alone, migrated: enough to look at workflows."""
+    async with database_url(settings) as url:
+        await migrate(url)
+        async with Database.open(url) as database:
+            yield Record.of(database)
+
+
+@asynccontextmanager
+async def compose(settings: Settings) -> AsyncGenerator[App]:
+    """A whole bot. Raises ``BadSetting`` when something it cannot do without is not set."""
+    settings.require(*REQUIRED)
+    async with open_record(settings) as record:
+        tools = await Tools.of(settings)
+        graph = build(sub_states(settings, record, tools), AuditedSaver(record.database))
+        lease = timedelta(seconds=settings.lease_seconds)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        outward = outward_of(record, tools)
+        yield App(
+            settings=settings,
+            record=record,
+            tools=tools,
+            graph=graph,
+            runner=Runner(graph, record.workflows, record.locks, outward, lease),
+            monitors=Monitors(
+                database=record.database,
+                workflows=record.workflows,
+                locks=record.locks,
+                jira=tools.jira,
+                reviews=ReviewReader(tools.github),
+                projects=settings.jira_projects,
+                owner=owner,
+                lease=lease,
+            ),
+            owner=owner,
+        )
+
+
+def outward_of(record: Record, tools: Tools) -> Outward:
+    """The door to the outside."""
+    return Outward(record.effects, record.workflows, tools.jira, tools.github, tools.argocd)
+
+
+def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
+    """The five sub-states with everything they need."""
+    outward = outward_of(record, tools)
+    files = CaseFiles(record.artifacts)
+    source = SourceReader(tools.github, tools.workspace)
+    exclusion = Exclusion(record.locks, outward)
+    reader = ReviewReader(tools.github)
+    soundness = Soundness(
+        argocd=tools.argocd,
+        kubernetes=tools.kubernetes,
+        settle=timedelta(seconds=settings.settle_seconds),
+        deadline=timedelta(seconds=settings.deployment_seconds),
+        poll=timedelta(seconds=settings.poll_seconds),
+        github=tools.github,
+    )
+    return SubStates(
+        ticket_acceptance=TicketAcceptance(
+            jira=tools.jira,
+            argocd=tools.argocd,
+            outward=outward,
+            allowed=Allowed(
+                projects=settings.jira_projects,
+                repositories=settings.github_repositories,
+                namespaces=settings.namespaces,
+                applications=settings.argocd_applications,
+                host=host_of(settings.github_url),
+            ),
+            status_working=settings.jira_status_working,
+        ),
+        analysis=Analysis(
+            kubernetes=tools.kubernetes,
+            source=source,
+            files=files,
+            root_cause=RootCauseAgent(tools.model, settings.model_calls),
+            workflows=record.workflows,
+            outward=outward,
+            fix_threshold=settings.fix_threshold,
+        ),
+        remediation=Remediation(
+            source=source,
+            github=tools.github,
+            sandbox=tools.sandbox,
+            files=files,
+            fix_agent=FixAgent(tools.model, settings.model_calls),
+            exclusion=exclusion,
+            outward=outward,
+            forbidden_paths=settings.forbidden_paths,
+            fix_rounds=settings.fix_rounds,
+        ),
+        review=Review(reader=reader, outward=outward),
+        deployment=Deployment(
+            reader=reader,
+            argocd=tools.argocd,
+            soundness=soundness,
+            rollback=Rollback(tools.github, soundness, files, outward, settings.rollback),
+            files=files,
+            exclusion=exclusion,
+            outward=outward,
+            status_done=settings.jira_status_done,
+        ),
+    )

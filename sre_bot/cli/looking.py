@@ -1,0 +1,170 @@
+"""``status``, ``show``, ``timeline``: what the record says. They read the database and nothing else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.syntax import Syntax
+
+from sre_bot.app import Record, open_record
+from sre_bot.cli.output import (
+    AsJson,
+    emit,
+    err,
+    found,
+    out,
+    plain,
+    span,
+    time_per_state,
+    timeline_table,
+    transition_json,
+    where,
+    workflows_table,
+)
+from sre_bot.domain.errors import WorkflowNotFound
+from sre_bot.domain.workflow import StateTransition, WorkflowState
+from sre_bot.settings import load
+
+T = TypeVar("T")
+Rows = tuple[dict[str, Any], ...]
+Workflow = Annotated[str, typer.Argument(help="A workflow's id, its beginning, or its ticket's key.")]
+
+
+def status(
+    everything: Annotated[bool, typer.Option("--all", help="Ended workflows too.")] = False, as_json: AsJson = False
+) -> None:
+    """List the workflows: where each stands and since when."""
+    states, now, pauses = asyncio.run(reading(lambda record: _status(record, everything)))
+    for pause in pauses:
+        what, why = pause["repository"] or "everything", f": {pause['why']}" if pause["why"] else ""
+        said = f"PAUSED: {what}, by {pause['asked_by']} since {pause['asked_at']:%Y-%m-%d %H:%M:%S %Z}{why}"
+        err.print(said, style="yellow", markup=False, soft_wrap=True)
+    if as_json:
+        emit([{**state.to_dict(), "paused": _is_paused(state, pauses)} for state in states])
+    elif states:
+        out.print(workflows_table(states, now))
+    else:
+        out.print("No workflow is live. `sre-bot status --all` lists the ended ones.")
+
+
+def show(
+    workflow: Workflow,
+    errors_only: Annotated[bool, typer.Option("--errors", help="Only what went wrong, with tracebacks.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one workflow: state, cause, fix, pull request, errors, effects."""
+    if errors_only:
+        show_errors(asyncio.run(reading(lambda record: _errors(record, workflow))), as_json=as_json)
+        return
+    state, errors, effects = asyncio.run(reading(lambda record: _show(record, workflow)))
+    if as_json:
+        emit({**state.to_dict(), "errors": errors, "effects": effects})
+        return
+    out.print(f"[bold]{state.ticket_id}[/]  {state.workflow_id}  version {state.version}")
+    out.print("state ", where(state), f" since {state.entered_at or state.updated_at:%Y-%m-%d %H:%M:%S %Z}")
+    out.print("found ", found(state) or "nothing yet", markup=False)
+    _show_context(state)
+    for error in errors:
+        out.print(f"error in {error['state']} ({error['error_type']}): {error['message']}", markup=False, style="red")
+    for effect in effects:
+        out.print(f"effect {effect['name']}, round {effect['round']}: {effect['status']}", markup=False, style="dim")
+
+
+def show_errors(errors: Rows, *, as_json: bool) -> None:
+    """What went wrong in a workflow, each error with its traceback where one was kept."""
+    if as_json:
+        emit(plain(errors))
+        return
+    for error in errors:
+        out.print(
+            f"{error['occurred_at']:%Y-%m-%d %H:%M:%S} {error['state']}, attempt {error['attempt']}: "
+            f"{error['error_type']}, {error['severity']}: {error['message']}",
+            markup=False,
+            style="red",
+        )
+        out.print(error["traceback"], markup=False, style="dim")
+    if not errors:
+        out.print("Nothing went wrong.")
+
+
+def timeline(workflow: Workflow, as_json: AsJson = False) -> None:
+    """Show every transition of a workflow, and where the time went."""
+    rows = asyncio.run(reading(lambda record: _timeline(record, workflow)))
+    if as_json:
+        emit([transition_json(row) for row in rows])
+        return
+    out.print(timeline_table(rows))
+    out.print()
+    print_time(rows)
+
+
+def print_time(rows: tuple[StateTransition, ...]) -> None:
+    """A bar for each state, as long as it lasted."""
+    spent = time_per_state(rows)
+    longest = max((seconds for _, seconds in spent), default=0.0) or 1.0
+    for name, seconds in spent:
+        out.print(f"{name:24} {'█' * round(30 * seconds / longest):30} {seconds:7.2f} s", markup=False)
+    out.print(f"{'total':24} {'':30} {sum(seconds for _, seconds in spent):7.2f} s", markup=False)
+
+
+def _show_context(state: WorkflowState) -> None:
+    context = state.context
+    if summary := (context.get("analysis_results") or {}).get("summary"):
+        out.print(summary, markup=False)
+    if url := context.get("pr_url"):
+        out.print(f"pull request #{context.get('pr_number')} {url}", markup=False)
+    if diff := (context.get("generated_fix") or {}).get("diff"):
+        out.print(Syntax(diff, "diff", background_color="default"))
+    if state.timeout_at and not state.outcome:
+        out.print(
+            f"deadline {state.timeout_at:%Y-%m-%d %H:%M:%S %Z} ({span(state.timeout_at - state.updated_at)} in all)"
+        )
+
+
+async def reading(look: Callable[[Record], Awaitable[T]]) -> T:
+    """What a look at the record finds."""
+    async with open_record(load()) as record:
+        return await look(record)
+
+
+async def _status(record: Record, everything: bool) -> tuple[tuple[WorkflowState, ...], datetime, Rows]:
+    states = await (record.workflows.recent() if everything else record.workflows.live())
+    return states, await record.database.now(), await record.requests.pauses()
+
+
+def _is_paused(state: WorkflowState, pauses: Rows) -> bool:
+    repository = str(state.context.get("repository", "")).lower()
+    return state.outcome is None and any((pause["repository"] or repository).lower() == repository for pause in pauses)
+
+
+async def _show(record: Record, workflow: str) -> tuple[WorkflowState, Rows, Rows]:
+    state = await find(record, workflow)
+    errors = await record.workflows.errors(state.workflow_id)
+    return state, errors, await record.effects.of(state.workflow_id)
+
+
+async def _errors(record: Record, workflow: str) -> Rows:
+    errors = await record.workflows.errors((await find(record, workflow)).workflow_id)
+    return tuple([{**error, "traceback": await _traceback(record, error["traceback_digest"])} for error in errors])
+
+
+async def _traceback(record: Record, digest: str | None) -> str:
+    return (await record.artifacts.get(digest)).decode(errors="replace") if digest else ""
+
+
+async def _timeline(record: Record, workflow: str) -> tuple[StateTransition, ...]:
+    return await record.workflows.transitions((await find(record, workflow)).workflow_id)
+
+
+async def find(record: Record, text: str) -> WorkflowState:
+    """A workflow by its id, the unique beginning of its id, or its ticket (the newest). Raises ``WorkflowNotFound``."""
+    found_by_ticket = await record.workflows.of_ticket(text) or await record.workflows.of_ticket(text.upper())
+    if found_by_ticket:
+        return found_by_ticket[0]
+    matches = [state for state in await record.workflows.recent(10_000) if state.workflow_id.startswith(text)]
+    if len(matches) != 1:
+        what = "several workflows begin" if matches else "no workflow or ticket begins"
+        raise WorkflowNotFound(f"{what} with {text!r}; `sre-bot status --all` lists them")
+    return matches[0]

@@ -1,0 +1,233 @@
+"""Pods that the API server refuses to create: quota, limits, policies, webhooks, missing accounts.
+
+The controller that tries says so in ``FailedCreate`` events on itself and, for a ReplicaSet, in the ReplicaFailure
+condition; there is no pod to look at. Sources: https://kubernetes.io/docs/concepts/policy/resource-quotas/,
+…/policy/limit-range/, …/security/pod-security-admission/,
+…/reference/access-authn-authz/extensible-admission-controllers/.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from sre_bot.detectors.addresses import nearest
+from sre_bot.detectors.fields import condition, mappings, number, quantity, step, text, when
+from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.loglines import earliest
+from sre_bot.detectors.sightings import seen_event, seen_field
+from sre_bot.domain.cluster import KubernetesObject, ObjectRef
+from sre_bot.domain.finding import Evidence, FaultKind, Finding
+
+_QUOTA = re.compile(r"exceeded quota: ([\w.-]+), requested: ([^,]+(?:,[^ ]+)*), used: (.+?), limited: ([^\n]+)")
+_QUOTA_UNSET = re.compile(r"failed quota: ([\w.-]+): must specify ([^\n]+)")
+_LIMIT = re.compile(
+    r"(maximum|minimum) ([\w./-]+) usage per (\w+) is (\S+?), but (limit|request) is (\S+?)\.?(?=[,\s\]]|$)"
+    r"|(maximum|minimum) ([\w./-]+) usage per (\w+) is (\S+?)\.\s+No (limit|request) is specified"
+    r"|([\w./-]+) max limit to request ratio per (\w+) is (\S+?), but provided ratio is (\S+)"
+)
+_ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found')
+_DENIED = re.compile(
+    r'admission webhook "([^"]+)" denied|violates PodSecurity "([^"]+)"|ValidatingAdmissionPolicy \'([^\']+)\' .*denied'
+    r'|failed calling webhook "([^"]+)"|unable to validate against any security context constraint'
+)
+_PRIORITY = re.compile(r"no PriorityClass with name (\S+) was found")
+_INVALID = re.compile(
+    r'is invalid: ([\w.\[\]"/-]+): (?:Invalid value|Required value|Unsupported value|Forbidden|Duplicate value)'
+)
+
+
+class Refusal(NamedTuple):
+    """What the API server said to the controller of a workload."""
+
+    message: str
+    evidence: Evidence
+    since: datetime | None
+
+
+def detect(index: ClusterIndex) -> Iterator[Finding]:
+    """Judge every workload that has fewer pods than it wants."""
+    for workload in index.workloads:
+        refusal = _refusal(index, workload)
+        if refusal is not None:
+            yield from _judge(index, workload, refusal)
+
+
+def _refusal(index: ClusterIndex, workload: Workload) -> Refusal | None:
+    """The newest refusal of a workload that still lacks pods, from it or from what it owns."""
+    if workload.ref.kind == "Pod" or _has_enough(workload):
+        return None
+    owners = [workload.ref, *(ObjectRef.of(thing) for thing in _owned(index, workload))]
+    for ref in owners:
+        failure = condition(index.find(ref) or {}, "ReplicaFailure")
+        if failure.get("status") == "True":
+            since = when(failure.get("lastTransitionTime"))
+            said = text(failure, "message")
+            return Refusal(
+                said, Evidence.seen("object", ref, "status.conditions[ReplicaFailure].message", said, since), since
+            )
+    events = [event for ref in owners for event in index.events_of(ref) if event.reason == "FailedCreate"]
+    if not events:
+        return None
+    newest = max(events, key=lambda event: (str(event.at), event.message))
+    return Refusal(newest.message, seen_event(newest), earliest(*(event.first for event in events)))
+
+
+def _has_enough(workload: Workload) -> bool:
+    ready = sum(pod.ready or pod.ended for pod in workload.pods)
+    wanted = number(workload.thing, "status", "desiredNumberScheduled") or workload.replicas
+    return ready >= max(1, wanted)
+
+
+def _owned(index: ClusterIndex, workload: Workload) -> Iterator[KubernetesObject]:
+    for kind in ("ReplicaSet", "Job"):
+        for thing in index.of_kind(kind, workload.ref.namespace):
+            if index.owner_of(thing) == workload.ref and ObjectRef.of(thing) != workload.ref:
+                yield thing
+
+
+def _judge(index: ClusterIndex, workload: Workload, refusal: Refusal) -> Iterator[Finding]:
+    said = refusal.message
+    if match := _QUOTA.search(said):
+        yield _quota(index, workload, refusal, match[1], match[2], match[4])
+    elif match := _QUOTA_UNSET.search(said):
+        yield _finding(
+            workload,
+            refusal,
+            FaultKind.QUOTA_EXCEEDED,
+            f"{workload.field}.containers[0].resources",
+            match[2][:200],
+            "",
+            f"quota {match[1]} wants {match[2]} to be set",
+        )
+    elif match := _LIMIT.search(said):
+        yield _limit(workload, refusal, match)
+    elif match := _ACCOUNT.search(said):
+        yield _account(index, workload, refusal, match[1])
+    elif match := _PRIORITY.search(said):
+        yield _finding(
+            workload,
+            refusal,
+            FaultKind.INVALID_CONFIG,
+            f"{workload.field}.priorityClassName",
+            match[1],
+            "",
+            f"priority class {match[1]} does not exist",
+        )
+    elif match := _DENIED.search(said):
+        named = next((group for group in match.groups() if group), match[0])
+        yield _finding(
+            workload, refusal, FaultKind.ADMISSION_DENIED, workload.field, named, "", f"{named} refuses them"
+        )
+    elif match := _INVALID.search(said):
+        yield _finding(
+            workload, refusal, FaultKind.INVALID_CONFIG, match[1], match[1], "", f"the field {match[1]} is invalid"
+        )
+
+
+def _quota(index: ClusterIndex, workload: Workload, refusal: Refusal, quota: str, asked: str, limited: str) -> Finding:
+    """``used + requested`` may not exceed ``hard`` for any resource of the quota."""
+    resource = asked.split("=")[0].strip()
+    field, value = _demand(workload, resource)
+    thing = index.get("ResourceQuota", workload.ref.namespace, quota)
+    extra = [seen_field(ObjectRef.of(thing), "spec.hard", thing.get("spec", {}).get("hard"))] if thing else []
+    finding = _finding(
+        workload,
+        refusal,
+        FaultKind.QUOTA_EXCEEDED,
+        field,
+        asked,
+        "",
+        f"quota {quota} allows {limited} in all, and they ask for {asked} more",
+    )
+    ref = ObjectRef(kind="ResourceQuota", namespace=workload.ref.namespace, name=quota)
+    shown = [seen_field(workload.ref, field, value)] if value else []
+    return finding.model_copy(update={"evidence": (*finding.evidence, *shown, *extra), "hurts": (ref,)})
+
+
+def _demand(workload: Workload, resource: str) -> tuple[str, str]:
+    """The field that asks for the resource: the largest request or limit, or the number of replicas for ``pods``."""
+    if resource in ("pods", "count/pods"):
+        return "spec.replicas", str(workload.replicas)
+    group, _, name = (
+        resource.partition(".") if resource.startswith(("requests.", "limits.")) else ("requests", "", resource)
+    )
+    found = [
+        (quantity(text(container, "resources", group, name)) or 0.0, place)
+        for place, container in enumerate(mappings(workload.spec, "containers"))
+        if text(container, "resources", group, name)
+    ]
+    if not found:
+        return f"{workload.field}.containers[0].resources", ""
+    place = max(found)[1]
+    container = mappings(workload.spec, "containers")[place]
+    return step(f"{workload.field}.containers[{place}].resources.{group}", name), text(
+        container, "resources", group, name
+    )
+
+
+def _limit(workload: Workload, refusal: Refusal, match: re.Match[str]) -> Finding:
+    """A LimitRange bounds each container (or pod) from above, from below, and in limit per request."""
+    if match[12]:
+        observed, bound, resource, group = match[15], match[14], match[12], "limits"
+    elif match[7]:
+        observed, bound, resource, group = "", match[10], match[8], f"{match[11]}s"
+    else:
+        observed, bound, resource, group = match[6], match[4], match[2], f"{match[5]}s"
+    size = quantity(observed)
+    place = next(
+        (
+            n
+            for n, c in enumerate(mappings(workload.spec, "containers"))
+            if size is not None and quantity(text(c, "resources", group, resource)) == size
+        ),
+        0,
+    )
+    field = step(f"{workload.field}.containers[{place}].resources.{group}", resource)
+    written = text(workload.spec, "containers", place, "resources", group, resource)
+    finding = _finding(
+        workload,
+        refusal,
+        FaultKind.LIMIT_RANGE_VIOLATION,
+        field,
+        written or observed or match[0],
+        bound,
+        f"the namespace's limit range allows {bound} of {resource}",
+    )
+    return (
+        finding
+        if not written
+        else finding.model_copy(update={"evidence": (*finding.evidence, seen_field(workload.ref, field, written))})
+    )
+
+
+def _account(index: ClusterIndex, workload: Workload, refusal: Refusal, name: str) -> Finding:
+    """The ServiceAccount must exist before the pod (https://kubernetes.io/docs/concepts/security/service-accounts/)."""
+    known = [text(thing, "metadata", "name") for thing in index.of_kind("ServiceAccount", workload.ref.namespace)]
+    field = f"{workload.field}.serviceAccountName"
+    finding = _finding(
+        workload,
+        refusal,
+        FaultKind.MISSING_SERVICE_ACCOUNT,
+        field,
+        name,
+        nearest(name, known),
+        f"service account {name} does not exist",
+    )
+    return finding.model_copy(update={"evidence": (*finding.evidence, seen_field(workload.ref, field, name))})
+
+
+def _finding(
+    workload: Workload, refusal: Refusal, kind: FaultKind, field: str, observed: str, expected: str, why: str
+) -> Finding:
+    return Finding(
+        kind=kind,
+        object=workload.ref,
+        field=field,
+        observed=observed,
+        expected=expected,
+        message=f"The pods of {workload.ref.name} are refused: {why}.",
+        directness="stated",
+        evidence=(refusal.evidence,),
+        since=refusal.since,
+    )

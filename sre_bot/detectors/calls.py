@@ -1,0 +1,75 @@
+"""Who calls whom: the addresses in every workload's configuration, resolved, and the failures that its logs tell of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sre_bot.detectors.addresses import Address, Names, Target, addresses_of, service_ports
+from sre_bot.detectors.configuration import Configuration
+from sre_bot.detectors.fields import mapping
+from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.selectors import matches_labels
+from sre_bot.domain.cluster import KubernetesObject, ObjectRef
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One configured dependency of a workload."""
+
+    workload: Workload
+    address: Address
+    target: Target
+
+
+def names(index: ClusterIndex) -> Names:
+    """The resolver of a snapshot."""
+    return Names(index)
+
+
+def configurations(index: ClusterIndex) -> dict[ObjectRef, Configuration]:
+    """The configuration of every workload."""
+    return {workload.ref: Configuration(index, workload) for workload in index.workloads}
+
+
+def calls(index: ClusterIndex) -> tuple[Call, ...]:
+    """Every configured dependency of every workload, by workload and place."""
+    resolver = index.once(names)
+    return tuple(
+        Call(workload, address, resolver.resolve(address.host, workload))
+        for workload in index.workloads
+        for address in addresses_of(index.once(configurations)[workload.ref])
+    )
+
+
+def selections(index: ClusterIndex) -> dict[ObjectRef, tuple[Workload, ...]]:
+    """The workloads whose pods each Service selects."""
+    return {ObjectRef.of(service): tuple(_selected(index, service)) for service in index.of_kind("Service")}
+
+
+def _selected(index: ClusterIndex, service: KubernetesObject) -> Iterator[Workload]:
+    selector = mapping(service, "spec", "selector")
+    for workload in index.workloads_in(ObjectRef.of(service).namespace) if selector else ():
+        if workload.labels and matches_labels(selector, workload.labels):
+            yield workload
+
+
+def selected_workloads(index: ClusterIndex, service: KubernetesObject) -> tuple[Workload, ...]:
+    """The workloads whose pods a Service selects; none where it has no selector."""
+    return index.once(selections).get(ObjectRef.of(service), ())
+
+
+def callers(index: ClusterIndex) -> dict[ObjectRef, tuple[Call, ...]]:
+    """The configured calls to each Service that exists."""
+    found: dict[ObjectRef, list[Call]] = {}
+    for call in index.once(calls):
+        if call.target.service is not None:
+            found.setdefault(ObjectRef.of(call.target.service), []).append(call)
+    return {service: tuple(known) for service, known in found.items()}
+
+
+def common_port(index: ClusterIndex, service: KubernetesObject) -> int | None:
+    """The one port that all callers of a Service use, where several call and the Service does not offer it."""
+    calling = index.once(callers).get(ObjectRef.of(service), ())
+    used = {call.address.port for call in calling}
+    several = len({call.workload.ref for call in calling}) > 1
+    port = next(iter(used)) if len(used) == 1 and several else None
+    return port if port not in service_ports(service) else None

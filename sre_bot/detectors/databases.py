@@ -1,0 +1,138 @@
+"""What databases and their clients log of limits: read-only servers, connections that ran out.
+
+PostgreSQL, MySQL, Redis and MongoDB say so themselves, and clients repeat their words; a client's own pool is its own
+limit.
+"""
+
+import re
+from collections.abc import Iterator
+
+from sre_bot.detectors.calls import calls, configurations, selected_workloads
+from sre_bot.detectors.fields import mappings, text
+from sre_bot.detectors.index import ClusterIndex
+from sre_bot.detectors.loglines import earliest
+from sre_bot.detectors.sightings import seen_field, seen_line, seen_setting
+from sre_bot.detectors.troubles import Trouble, troubles
+from sre_bot.domain.cluster import ObjectRef
+from sre_bot.domain.finding import FaultKind, Finding
+
+_READ_ONLY = re.compile(
+    r"cannot execute \w+[\w ]* in a read-only transaction|READONLY You can't write|--(?:super-)?read-only option"
+    r"|NotWritablePrimary"
+    r"|not master and slaveOk|database is read-only|attempt to write a readonly database|read only mode",
+    re.IGNORECASE,
+)
+_SERVER_FULL = re.compile(
+    r"too many clients already|Too many connections|remaining connection slots are reserved"
+    r"|max number of clients reached"
+    r"|too many open connections|connection limit exceeded",
+    re.IGNORECASE,
+)
+_POOL_EMPTY = re.compile(
+    r"Connection is not available, request timed out|QueuePool limit of size|pool (?:is )?exhausted"
+    r"|connection pool (?:has been )?exhausted"
+    r"|Timeout acquiring a connection|timeout exceeded when trying to connect|Unable to acquire connection"
+    r"|no (?:free|available) connections?"
+    r"|pool timeout|ResourceRequest timed out|waiting for (?:a )?connection.*pool",
+    re.IGNORECASE,
+)
+_POOL_KEY = re.compile(r"pool|max.?conn|connections?$|max.?open|max.?idle", re.IGNORECASE)
+_LIMIT_KEY = re.compile(r"max.?connections|max.?clients", re.IGNORECASE)
+_ENGINES = {
+    "postgres": (5432, ("postgres",)),
+    "mysql": (3306, ("mysql", "mariadb")),
+    "redis": (6379, ("redis", "valkey")),
+    "mongo": (27017, ("mongo",)),
+}
+_ENGINE_WORDS = (
+    (
+        re.compile(r"too many clients|connection slots|read-only transaction|FATAL:|psycopg|pgx|PSQL", re.IGNORECASE),
+        "postgres",
+    ),
+    (re.compile(r"READONLY|max number of clients|redis", re.IGNORECASE), "redis"),
+    (re.compile(r"Too many connections|read-only option|mysql", re.IGNORECASE), "mysql"),
+    (re.compile(r"NotWritablePrimary|mongo|slaveOk", re.IGNORECASE), "mongo"),
+)
+
+
+def detect(index: ClusterIndex) -> Iterator[Finding]:
+    """Read the logs of every workload."""
+    for lines in index.once(troubles).values():
+        for one in lines:
+            if said := _READ_ONLY.search(one.line.text):
+                yield _finding(
+                    index,
+                    one,
+                    FaultKind.READ_ONLY_DATABASE,
+                    said[0],
+                    server_of(index, one) or one.workload,
+                    "refuses writes",
+                    _LIMIT_KEY,
+                )
+            elif said := _SERVER_FULL.search(one.line.text):
+                yield _finding(
+                    index,
+                    one,
+                    FaultKind.CONNECTION_EXHAUSTION,
+                    said[0],
+                    server_of(index, one) or one.workload,
+                    "has no connection left",
+                    _LIMIT_KEY,
+                )
+            elif said := _POOL_EMPTY.search(one.line.text):
+                yield _finding(
+                    index,
+                    one,
+                    FaultKind.CONNECTION_EXHAUSTION,
+                    said[0],
+                    one.workload,
+                    "has no connection left in its pool",
+                    _POOL_KEY,
+                )
+
+
+def server_of(index: ClusterIndex, one: Trouble) -> ObjectRef | None:
+    """The database's workload: the logger itself, or what its configuration calls by port or image."""
+    engine = next((name for pattern, name in _ENGINE_WORDS if pattern.search(one.line.text)), "")
+    if not engine:
+        return None
+    port, images = _ENGINES[engine]
+    if _has_image(index, one.workload, images):
+        return one.workload
+    for call in index.once(calls):
+        if call.workload.ref != one.workload or call.target.service is None:
+            continue
+        for server in selected_workloads(index, call.target.service):
+            if call.address.port == port or _has_image(index, server.ref, images):
+                return server.ref
+    return None
+
+
+def _has_image(index: ClusterIndex, ref: ObjectRef, images: tuple[str, ...]) -> bool:
+    workload = index.workload_by_ref.get(ref)
+    return workload is not None and any(
+        word in text(container, "image").rsplit("/", 1)[-1]
+        for container in mappings(workload.spec, "containers")
+        for word in images
+    )
+
+
+def _finding(
+    index: ClusterIndex, one: Trouble, kind: FaultKind, said: str, ref: ObjectRef, what: str, key: re.Pattern[str]
+) -> Finding:
+    holder = index.once(configurations).get(ref)
+    setting = next((s for s in holder.settings if key.search(s.key) and s.value.isdigit()), None) if holder else None
+    shown = [seen_setting(setting)] if setting else []
+    return Finding(
+        kind=kind,
+        object=ref,
+        field=setting.field if setting else "",
+        observed=setting.value if setting else said,
+        expected="",
+        message=f"{ref.name} {what}: {one.line.text.strip()[:160]}",
+        directness="logged",
+        evidence=(seen_line(one.line), *shown, seen_field(ref, "metadata.name", ref.name)),
+        since=earliest(one.line.first),
+        container=one.container.name if ref == one.workload else "",
+        hurts=tuple(sorted({one.workload} - {ref}, key=str)),
+    )

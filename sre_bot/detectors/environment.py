@@ -1,0 +1,211 @@
+"""Variables that a program says it needs and that its container does not set.
+
+Only a log can tell that a program needs a variable; the finding stands only when the container's ``env`` and
+``envFrom`` do not set it, or set it to nothing.
+"""
+
+import re
+from collections.abc import Iterator
+
+from sre_bot.detectors.addresses import likeness
+from sre_bot.detectors.calls import configurations
+from sre_bot.detectors.configuration import Setting
+from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.onset import failing_since
+from sre_bot.detectors.sightings import seen_field, seen_line
+from sre_bot.detectors.troubles import Trouble, troubles
+from sre_bot.domain.finding import FaultKind, Finding
+
+_NAME = r"[\"'`{$(\[<]*\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)\b[\"'`})\]>]*"
+_ABSENT = (
+    r"(?:is |was |are |has |been |be |must |to )*(?:not (?:set|defined|provided|present|found|specified|configured"
+    r"|exported)"
+    r"|unset|undefined|missing|required|empty|must be (?:set|provided|defined))"
+)
+_THING = r"(?:environment|env|config(?:uration)?)?[ _-]?(?:var(?:iable)?|setting|key|value|parameter)?s?"
+_WANTS = r"(?:missing|required|undefined|unset|no|need|needs|expected|requires?|set|provide|define)"
+_PATTERNS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?i:env(?:ironment)?(?: |-|_)?(?:var(?:iable)?)?s?\b[ :=]*){_NAME}[ :,]*(?i:{_ABSENT})",
+        rf"(?i:{_WANTS}(?: the| a| an| value for| mandatory| required| necessary)* {_THING}(?: named"
+        rf"| is)?[ :=(]+){_NAME}",
+        rf"(?i:(?:set|provide|define|export)(?: the)? ){_NAME}(?i: {_THING})",
+        rf"(?<![\w./-]){_NAME}(?i: (?:environment |env )?(?:variable |var |setting )?{_ABSENT})",
+        r"\bKeyError: ['\"]([A-Z][A-Z0-9_]+)['\"]",
+        r"(?:^|[\s:])([A-Za-z_][A-Za-z0-9_]*): (?:unbound variable|parameter (?:null or )?not set)",
+        r"required key ([A-Z][A-Z0-9_]+) missing value",
+        r"Could not resolve placeholder '([A-Za-z_][\w.-]*)'",
+        r"process\.env\.([A-Z][A-Z0-9_]+)",
+        r"key not found: \"([A-Z][A-Z0-9_]+)\"",
+        r"environment variable not found: ([A-Z][A-Z0-9_]+)",
+        r"([A-Z][A-Z0-9_]+): environment variable not found",
+    )
+)
+"""How shells, languages and frameworks say that a variable is not there; the name is the only group."""
+
+_ORDINARY = frozenset(
+    [
+        "ERROR",
+        "ERR",
+        "FATAL",
+        "WARN",
+        "WARNING",
+        "INFO",
+        "DEBUG",
+        "TRACE",
+        "CRITICAL",
+        "PANIC",
+        "NOTICE",
+        "HTTP",
+        "HTTPS",
+        "GET",
+        "POST",
+        "PUT",
+        "DELETE",
+        "PATCH",
+        "HEAD",
+        "OPTIONS",
+        "JSON",
+        "YAML",
+        "XML",
+        "SQL",
+        "TLS",
+        "SSL",
+        "TCP",
+        "UDP",
+        "DNS",
+        "URL",
+        "URI",
+        "API",
+        "ID",
+        "UUID",
+        "NULL",
+        "NONE",
+        "NAN",
+        "UTC",
+        "GMT",
+        "EOF",
+        "PEM",
+        "RSA",
+        "CA",
+        "CSRF",
+        "CORS",
+        "JWT",
+        "HTML",
+        "CSS",
+        "UTF",
+        "ASCII",
+        "OK",
+        "THE",
+        "IS",
+        "A",
+        "AN",
+        "IT",
+        "ENOENT",
+        "EACCES",
+        "ECONNREFUSED",
+        "ENOTFOUND",
+        "ETIMEDOUT",
+        "ECONNRESET",
+        "EPIPE",
+        "EADDRINUSE",
+        "ENOSPC",
+        "EROFS",
+        "FAILED",
+        "SUCCESS",
+        "START",
+        "STOP",
+        "TABLE",
+        "COLUMN",
+        "INDEX",
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "FROM",
+        "WHERE",
+        "NOT",
+        "AND",
+        "OR",
+        "FILE",
+        "KEY",
+        "VALUE",
+        "ENV",
+        "VAR",
+        "PATH",
+        "HOME",
+        "CONFIG",
+    ]
+)
+
+
+def detect(index: ClusterIndex) -> Iterator[Finding]:
+    """Read the logs of every workload for variables that it misses, and check them against its specification."""
+    for ref, lines in index.once(troubles).items():
+        workload = index.workload_by_ref.get(ref)
+        if workload is not None:
+            for line in lines:
+                yield from _line(index, workload, line)
+
+
+def missing_names(text: str) -> Iterator[str]:
+    """The variables that a log line calls missing, in order."""
+    seen: set[str] = set()
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            name = next((group for group in match.groups() if group), "")
+            if name and name not in seen and name not in _ORDINARY and (len(name) > 2):
+                seen.add(name)
+                yield name
+
+
+def _line(index: ClusterIndex, workload: Workload, found: Trouble) -> Iterator[Finding]:
+    configuration = index.once(configurations)[workload.ref]
+    known = configuration.variables(found.container.name)
+    for name in missing_names(found.line.text):
+        variable = name if name.isupper() or "." not in name else name.upper().replace(".", "_").replace("-", "_")
+        if _is_set(known, variable) or configuration.has_unknown_sources(found.container.name):
+            continue
+        if not _is_plain(found.line.text, name, fatal=found.fatal):
+            continue
+        yield _finding(index, workload, found, name, _relative(known, variable))
+
+
+def _is_set(known: dict[str, Setting | None], name: str) -> bool:
+    setting = known.get(name)
+    return name in known and (setting is None or setting.value != "")
+
+
+def _is_plain(line: str, name: str, *, fatal: bool) -> bool:
+    """Whether the word is surely a variable, and the program suffers or speaks of variables."""
+    if re.search(r"default|falling back|fallback|optional|deprecat|ignor|disabl|skipp", line, re.IGNORECASE):
+        return False
+    speaks = re.search(r"env|variable|unbound|placeholder", line, re.IGNORECASE)
+    return (fatal and ("_" in name or bool(speaks) or "KeyError" in line)) or (bool(speaks) and "_" in name)
+
+
+def _relative(known: dict[str, Setting | None], name: str) -> str:
+    """A variable that is set and may be the same one under another name."""
+    ranked = sorted(
+        (-likeness(name.replace("_", "-"), other.replace("_", "-")), other) for other in known if other != name
+    )
+    return ranked[0][1] if ranked and -ranked[0][0] >= 0.85 else ""
+
+
+def _finding(index: ClusterIndex, workload: Workload, found: Trouble, name: str, relative: str) -> Finding:
+    container = found.container
+    line = seen_line(found.line)
+    names = [entry.get("name") for entry in container.spec.get("env") or () if isinstance(entry, dict)]
+    return Finding(
+        kind=FaultKind.MISSING_ENV,
+        object=workload.ref,
+        field=f"{container.field}.env",
+        observed=name,
+        expected="",
+        message=f"{workload.ref.name} needs the variable {name}, which container {container.name} does not set"
+        + (f" (it sets {relative})." if relative else "."),
+        directness="logged",
+        evidence=(line, seen_field(workload.ref, f"{container.field}.env", names)),
+        since=failing_since(index, container) if found.fatal else found.line.first,
+        container=container.name,
+    )

@@ -1,0 +1,196 @@
+"""Workloads told to run nothing, stuck rollouts, evictions that a budget forbids, autoscalers that cannot act.
+
+https://kubernetes.io/docs/concepts/workloads/controllers/deployment/, …/run-application/configure-pdb/,
+…/run-application/horizontal-pod-autoscale/.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sre_bot.detectors.calls import callers, selected_workloads
+from sre_bot.detectors.events import Event
+from sre_bot.detectors.fields import condition, dig, mapping, mappings, number, text, when
+from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.selectors import matches_selector
+from sre_bot.detectors.sightings import seen_event, seen_field
+from sre_bot.domain.cluster import KubernetesObject, ObjectRef
+from sre_bot.domain.finding import Evidence, FaultKind, Finding
+
+_MISSING_REQUEST = re.compile(r"missing request for (\w+)(?: in container ([\w.-]+))?")
+
+
+def detect(index: ClusterIndex) -> Iterator[Finding]:
+    """Judge every workload, every disruption budget and every autoscaler."""
+    for workload in index.workloads:
+        if workload.ref.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
+            yield from _zero(index, workload)
+        if workload.ref.kind == "Deployment":
+            yield from _stuck(workload)
+    for budget in index.of_kind("PodDisruptionBudget"):
+        yield from _budget(index, budget)
+    for scaler in index.of_kind("HorizontalPodAutoscaler"):
+        yield from _scaler(index, scaler)
+
+
+def _zero(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
+    """``spec.replicas: 0`` where somebody wants the pods: a Service that is called or exposed, or an autoscaler."""
+    if workload.thing == {} or dig(workload.thing, "spec", "replicas") != 0:
+        return
+    wanting = tuple(_wanting(index, workload))
+    if not wanting:
+        return
+    events = [event for event in index.events_of(workload.ref) if "to 0" in event.message]
+    yield Finding(
+        kind=FaultKind.ZERO_REPLICAS,
+        object=workload.ref,
+        field="spec.replicas",
+        observed="0",
+        expected="",
+        message=f"{workload.ref.name} is scaled to 0, though {', '.join(ref.name for ref in wanting[:3])} needs it.",
+        directness="stated",
+        evidence=(seen_field(workload.ref, "spec.replicas", 0), *(seen_event(event) for event in events[-1:])),
+        since=events[-1].at if events else None,
+        hurts=wanting,
+    )
+
+
+def _wanting(index: ClusterIndex, workload: Workload) -> Iterator[ObjectRef]:
+    routed = {
+        value
+        for kind in ("Ingress", "HTTPRoute")
+        for thing in index.of_kind(kind, workload.ref.namespace)
+        for value in _service_names(thing)
+    }
+    for service in index.of_kind("Service", workload.ref.namespace):
+        ref = ObjectRef.of(service)
+        if any(one.ref == workload.ref for one in selected_workloads(index, service)):
+            if any(one.ref != workload.ref and one.pods for one in selected_workloads(index, service)):
+                continue
+            if index.once(callers).get(ref) or ref.name in routed:
+                yield ref
+
+
+def _service_names(thing: KubernetesObject) -> Iterator[str]:
+    for rule in mappings(thing, "spec", "rules"):
+        for path in mappings(rule, "http", "paths"):
+            yield text(path, "backend", "service", "name")
+        for backend in mappings(rule, "backendRefs"):
+            yield text(backend, "name")
+
+
+def _stuck(workload: Workload) -> Iterator[Finding]:
+    """``ProgressDeadlineExceeded``, or paused with a template that is not rolled out."""
+    progressing = condition(workload.thing, "Progressing")
+    paused = dig(workload.thing, "spec", "paused") is True
+    updated, wanted = number(workload.thing, "status", "updatedReplicas") or 0, workload.replicas
+    if paused and updated < wanted:
+        field, observed, said = "spec.paused", "true", "is paused in the middle of a rollout"
+        shown = seen_field(workload.ref, "spec.paused", True)
+    elif progressing.get("reason") == "ProgressDeadlineExceeded":
+        field, observed, said = "", "ProgressDeadlineExceeded", "does not finish its rollout"
+        shown = Evidence.seen(
+            "object",
+            workload.ref,
+            "status.conditions[Progressing]",
+            f"message: {text(progressing, 'message')}\nreason: ProgressDeadlineExceeded",
+        )
+    else:
+        return
+    yield Finding(
+        kind=FaultKind.ROLLOUT_STUCK,
+        object=workload.ref,
+        field=field,
+        observed=observed,
+        expected="false" if paused else "",
+        message=f"{workload.ref.name} {said}.",
+        directness="stated",
+        evidence=(shown,),
+        since=when(progressing.get("lastTransitionTime")),
+    )
+
+
+def _budget(index: ClusterIndex, budget: KubernetesObject) -> Iterator[Finding]:
+    """A budget that allows no disruption at all blocks drains; it counts where a drain is under way."""
+    ref = ObjectRef.of(budget)
+    status = mapping(budget, "status")
+    healthy, desired = number(status, "currentHealthy") or 0, number(status, "desiredHealthy") or 0
+    if status.get("disruptionsAllowed") != 0 or healthy < desired or not number(status, "expectedPods"):
+        return
+    guarded = [
+        one
+        for one in index.workloads_in(ref.namespace)
+        if matches_selector(mapping(budget, "spec", "selector"), one.labels)
+    ]
+    drained = [node for node in index.of_kind("Node") if dig(node, "spec", "unschedulable") is True]
+    names = {ObjectRef.of(node).name for node in drained}
+    told = index.once(_blocked_evictions)
+    if not told and not any(pod.node in names for one in guarded for pod in one.pods):
+        return
+    name = "minAvailable" if "minAvailable" in mapping(budget, "spec") else "maxUnavailable"
+    yield Finding(
+        kind=FaultKind.PDB_BLOCKS,
+        object=ref,
+        field=f"spec.{name}",
+        observed=text(budget, "spec", name),
+        expected="",
+        message=f"The budget {ref.name} lets no pod go: {name} is {text(budget, 'spec', name)} of {healthy} healthy.",
+        directness="stated",
+        evidence=(
+            seen_field(ref, f"spec.{name}", dig(budget, "spec", name)),
+            seen_field(ref, "status.disruptionsAllowed", 0),
+            *(seen_event(event) for event in told[-1:]),
+        ),
+        hurts=tuple(one.ref for one in guarded),
+    )
+
+
+def _scaler(index: ClusterIndex, scaler: KubernetesObject) -> Iterator[Finding]:
+    """``AbleToScale`` and ``ScalingActive`` say whether it can act at all."""
+    for kind in ("AbleToScale", "ScalingActive"):
+        entry = condition(scaler, kind)
+        if entry.get("status") == "False" and entry.get("reason") != "ScalingDisabled":
+            yield _cannot_scale(index, scaler, kind, entry)
+            return
+
+
+def _blocked_evictions(index: ClusterIndex) -> tuple[Event, ...]:
+    return tuple(event for event in index.events if "disruption budget" in event.message)
+
+
+def _cannot_scale(index: ClusterIndex, scaler: KubernetesObject, kind: str, entry: dict[str, Any]) -> Finding:
+    """A missing request is the workload's own; a missing target or metric is the autoscaler's."""
+    ref, target = ObjectRef.of(scaler), mapping(scaler, "spec", "scaleTargetRef")
+    said, reason = text(entry, "message"), text(entry, "reason")
+    scaled = ObjectRef(kind=text(target, "kind"), namespace=ref.namespace, name=text(target, "name"))
+    told = Evidence.seen("object", ref, f"status.conditions[{kind}]", f"message: {said}\nreason: {reason}")
+    blamed, field, observed, shown = ref, "spec.metrics", reason, seen_field(ref, "spec.scaleTargetRef", target)
+    if missing := _MISSING_REQUEST.search(said):
+        blamed, observed = scaled, missing[0]
+        field, shown = _resources(index, scaled, missing[2] or "", missing[1])
+    elif index.find(scaled) is None:
+        field, observed = "spec.scaleTargetRef.name", scaled.name
+    return Finding(
+        kind=FaultKind.HPA_CANNOT_SCALE,
+        object=blamed,
+        field=field,
+        observed=observed,
+        expected="",
+        message=f"The autoscaler {ref.name} cannot scale {scaled.name}: {said[:200]}.",
+        directness="stated",
+        evidence=(told, shown),
+        since=when(entry.get("lastTransitionTime")),
+        hurts=(scaled,) if blamed == ref else (ref,),
+    )
+
+
+def _resources(index: ClusterIndex, scaled: ObjectRef, container: str, resource: str) -> tuple[str, Evidence]:
+    workload = index.workload_by_ref.get(scaled)
+    for place, spec in enumerate(mappings(workload.spec, "containers") if workload else []):
+        asks = bool(text(spec, "resources", "requests", resource))
+        if workload and (text(spec, "name") == container or (not container and not asks)):
+            where = f"{workload.field}.containers[{place}].resources"
+            return f"{where}.requests.{resource}", seen_field(scaled, where, spec.get("resources") or {})
+    return f"spec.template.spec.containers[0].resources.requests.{resource}", seen_field(
+        scaled, "metadata.name", scaled.name
+    )

@@ -1,0 +1,38 @@
+"""How long a workflow may stay somewhere before a person is told: the limits, and the deadline that follows a step."""
+
+from datetime import datetime, timedelta
+
+from sre_bot.domain.states import DetailedState, MainState, Position, TicketProcessingSubState
+
+SUB_STATE_LIMITS: dict[TicketProcessingSubState, timedelta] = {
+    TicketProcessingSubState.TICKET_ACCEPTANCE: timedelta(seconds=30),
+    TicketProcessingSubState.ANALYSIS: timedelta(minutes=90),
+    TicketProcessingSubState.REMEDIATION: timedelta(minutes=35),
+    TicketProcessingSubState.REVIEW: timedelta(hours=24),
+    TicketProcessingSubState.DEPLOYMENT: timedelta(minutes=25),
+}
+"""From entering a sub-state to leaving it; a review that is looked at and found undecided gets no new day."""
+
+STATE_LIMITS: dict[DetailedState, timedelta] = {
+    DetailedState.TICKET_DETECTED: timedelta(minutes=5),
+    DetailedState.APPROVED: timedelta(hours=4),
+    DetailedState.DEPLOYMENT_COMPLETE: timedelta(minutes=2),
+}
+"""States with a limit of their own, which replaces that of their sub-state: pick-up, start of the deployment after an
+approval, update of the ticket."""
+
+
+def deadline(before: Position, after: Position, current: datetime | None, now: datetime) -> datetime | None:
+    """The deadline after a step from ``before`` to ``after`` at ``now``; None where nothing is being worked on.
+
+    Errors neither shorten nor renew it: whoever schedules a retry adds the pause.
+    """
+    if after.detailed is None:
+        return None
+    if MainState.ERROR_HANDLING in (before.main, after.main):
+        return current
+    if after.detailed in STATE_LIMITS:
+        return now + STATE_LIMITS[after.detailed]
+    if after.sub is not None and after.sub is not before.sub:
+        return now + SUB_STATE_LIMITS[after.sub]
+    return current

@@ -1,0 +1,206 @@
+"""What speaks against one commit: its diff weighed against one finding, on the scale of ``suspects``."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sre_bot.detectors.fields import steps
+from sre_bot.domain.cluster import ObjectRef
+from sre_bot.domain.finding import FaultKind, Finding
+from sre_bot.reasoning.source import FieldChange
+from sre_bot.reasoning.versions import Version, changed_lines
+
+_PROBE = ("livenessProbe", "startupProbe", "readinessProbe", "ports", "image", "args", "command", "env", "data")
+_PLACE = ("resources", "replicas", "nodeSelector", "affinity", "tolerations", "topologySpreadConstraints")
+_BEARING: dict[FaultKind, tuple[str, ...]] = {
+    FaultKind.OOM_KILLED: ("resources", "image", "args", "command", "env", "data"),
+    FaultKind.MEMORY_LEAK: ("image", "args", "env", "data"),
+    FaultKind.CODE_REGRESSION: ("image",),
+    FaultKind.INVALID_CONFIG: ("data", "env", "args", "image"),
+    FaultKind.INVALID_COMMAND: ("command", "args", "image"),
+    FaultKind.INVALID_CREDENTIALS: ("env", "envFrom", "data", "stringData"),
+    FaultKind.CONNECTION_EXHAUSTION: ("env", "data", "args", "replicas"),
+    FaultKind.QUOTA_EXCEEDED: ("replicas", "resources", "hard"),
+    FaultKind.LIMIT_RANGE_VIOLATION: ("resources", "limits"),
+    FaultKind.INSUFFICIENT_CPU: _PLACE,
+    FaultKind.INSUFFICIENT_MEMORY: _PLACE,
+    FaultKind.POD_ANTI_AFFINITY_CONFLICT: _PLACE,
+    FaultKind.TAINT_NOT_TOLERATED: _PLACE,
+    FaultKind.ADMISSION_DENIED: (
+        "securityContext",
+        "hostPath",
+        "hostNetwork",
+        "privileged",
+        "capabilities",
+        "image",
+        "annotations",
+    ),
+    FaultKind.VOLUME_PERMISSION_DENIED: ("securityContext", "volumeMounts", "volumes", "image"),
+    FaultKind.IMAGE_PULL_DENIED: ("image", "imagePullSecrets"),
+    FaultKind.PERMISSION_DENIED: ("rules", "subjects", "roleRef", "serviceAccountName"),
+    FaultKind.LIVENESS_PROBE_PORT: _PROBE,
+    FaultKind.LIVENESS_PROBE_PATH: _PROBE,
+    FaultKind.LIVENESS_PROBE_PROTOCOL: _PROBE,
+    FaultKind.LIVENESS_PROBE_TIMING: _PROBE,
+    FaultKind.READINESS_PROBE_PORT: _PROBE,
+    FaultKind.READINESS_PROBE_PATH: _PROBE,
+    FaultKind.READINESS_PROBE_PROTOCOL: _PROBE,
+    FaultKind.DNS_MISCONFIGURED: ("dnsPolicy", "dnsConfig", "hostAliases", "hostNetwork", "data"),
+    FaultKind.PORT_CONFLICT: ("ports", "args", "env", "command"),
+    FaultKind.HOST_PORT_CONFLICT: ("ports", "replicas", "hostNetwork"),
+    FaultKind.INIT_CONTAINER_FAILED: ("initContainers",),
+    FaultKind.JOB_FAILED: ("backoffLimit", "activeDeadlineSeconds", "args", "command", "image", "env"),
+    FaultKind.DISK_FULL: ("storage", "sizeLimit", "ephemeral-storage", "args", "env", "data"),
+    FaultKind.HPA_CANNOT_SCALE: ("resources", "metrics", "scaleTargetRef"),
+    FaultKind.PDB_BLOCKS: ("minAvailable", "maxUnavailable", "replicas"),
+}
+"""For some kinds: the parts of the object whose change may have brought the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What speaks against one commit."""
+
+    score: float
+    reason: str
+    path: str
+    excerpt: str
+
+
+def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
+    """Weigh one changed field, the strongest reason only."""
+    involved = _involved(finding)
+    own = _same(change.object, finding.object)
+    if not own and not any(_same(change.object, ref) for ref in involved):
+        return
+    shown = f"{change.object} {change.field}: {change.before} -> {change.after}"
+    where = change.field or "the object"
+    if own and _alike(change.field, finding.field) and _holds(change.after, finding.observed):
+        yield Charge(0.95, f"it set {where} of {change.object.name} to {_brief(finding.observed)}", change.path, shown)
+    elif own and change.object.kind == "Secret" and _alike(change.field, finding.field):
+        yield Charge(0.9, f"it changed {where} of {change.object.name}", change.path, shown)
+    elif _took_away(finding, change, own=own):
+        yield Charge(0.9, f"it took away {where} of {change.object.name}", change.path, shown)
+    elif _moved_away(finding, change):
+        yield Charge(
+            0.85,
+            f"it changed {where} of {change.object.name} from {_brief(change.before)} to {_brief(change.after)}",
+            change.path,
+            shown,
+        )
+    elif own and not change.field and change.before is None:
+        yield Charge(0.8, f"it added {change.object.kind} {change.object.name}", change.path, shown)
+    elif not own and _writes_it(finding, change):
+        yield Charge(0.9, f"it set {where} of {change.object.name} to {_brief(finding.observed)}", change.path, shown)
+    elif not own and _meets(finding, change):
+        yield Charge(0.6, f"it changed {where} of {change.object.name}, which the finding meets", change.path, shown)
+    elif own and _same_part(change.field, finding.field):
+        yield Charge(0.6, f"it changed {where} of {change.object.name}, beside the fault", change.path, shown)
+    elif _bears(finding, change):
+        yield Charge(0.4, f"it changed {where} of {change.object.name}", change.path, shown)
+
+
+def _involved(finding: Finding) -> frozenset[ObjectRef]:
+    """The objects that the finding compares: those of its evidence and those that it hurts."""
+    named = {piece.subject for piece in finding.evidence if piece.source == "object" and piece.subject.count("/") == 2}
+    return frozenset({ObjectRef.parse(subject) for subject in named} | set(finding.hurts))
+
+
+def _same(declared: ObjectRef, live: ObjectRef) -> bool:
+    return (declared.kind, declared.name) == (live.kind, live.name) and declared.namespace in ("", live.namespace)
+
+
+def _alike(left: str, right: str) -> bool:
+    """The same field, places in lists apart: a list may have grown since."""
+    return bool(right) and [one for one in steps(left) if isinstance(one, str)] == [
+        one for one in steps(right) if isinstance(one, str)
+    ]
+
+
+def _holds(value: str | None, wanted: str) -> bool:
+    if value is None or not wanted:
+        return False
+    return value == wanted or (
+        len(wanted) > 2 and re.search(rf"(?<![\w.-]){re.escape(wanted)}(?![\w-])", value) is not None
+    )
+
+
+def _took_away(finding: Finding, change: FieldChange, *, own: bool) -> bool:
+    """A variable, key, or object of the observed name existed before and is gone after."""
+    if finding.kind not in (
+        FaultKind.MISSING_ENV,
+        FaultKind.MISSING_KEY,
+        FaultKind.MISSING_CONFIG_MAP,
+        FaultKind.MISSING_SECRET,
+        FaultKind.MISSING_SERVICE_ACCOUNT,
+        FaultKind.DEPENDENCY_WRONG_ADDRESS,
+        FaultKind.INGRESS_BACKEND_MISSING,
+        FaultKind.TLS_SECRET_MISSING,
+        FaultKind.INVALID_CONFIG,
+    ):
+        return False
+    gone = change.after is None or (change.before is not None and not _holds(change.after, finding.observed))
+    if not gone or change.before is None:
+        return False
+    if not change.field:
+        return change.object.name == finding.observed.split(".")[0]
+    last = steps(change.field)[-1]
+    return last == finding.observed or (
+        _holds(change.before, finding.observed) and (own or change.field.startswith("data"))
+    )
+
+
+def _moved_away(finding: Finding, change: FieldChange) -> bool:
+    """The other side had what the finding still holds, and now has what it would have to hold."""
+    return bool(finding.expected) and _holds(change.before, finding.observed) and _holds(change.after, finding.expected)
+
+
+def _writes_it(finding: Finding, change: FieldChange) -> bool:
+    """The wrong value itself, written under the same name in an object that the faulty one is made from."""
+    names = [part for part in steps(finding.field) if isinstance(part, str)]
+    return bool(change.field) and steps(change.field)[-1:] == names[-1:] and change.after == finding.observed
+
+
+def _meets(finding: Finding, change: FieldChange) -> bool:
+    """A compared object was added, or the very field of it changed that the finding speaks of."""
+    if not change.field:
+        return change.before is None
+    leaf = str(steps(change.field)[-1])
+    return leaf == str((steps(finding.field) or [""])[-1]) or (len(leaf) > 3 and _holds(finding.observed, leaf))
+
+
+def _same_part(changed: str, field: str) -> bool:
+    left, right = steps(changed), steps(field)
+    shared = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        shared += 1
+    return bool(right) and shared >= max(3, len(right) - 1)
+
+
+def _bears(finding: Finding, change: FieldChange) -> bool:
+    parts = {one for one in steps(change.field) if isinstance(one, str)}
+    return bool(parts & set(_BEARING.get(finding.kind, ())))
+
+
+def line_charge(finding: Finding, version: Version) -> Iterator[Charge]:
+    """In a file that is no plain manifest, the wrong value appears in the added lines, with its key."""
+    removed, added = changed_lines(version.change.patch)
+    key = next((str(one) for one in reversed(steps(finding.field)) if isinstance(one, str)), "")
+    for line in added:
+        if _holds(line, finding.observed) and key and key.lower() in line.lower():
+            yield Charge(0.7, f"it wrote {_brief(finding.observed)} into {version.path}", version.path, line.strip())
+            return
+    gone = [
+        line
+        for line in removed
+        if _holds(line, finding.observed) and not any(_holds(new, finding.observed) for new in added)
+    ]
+    if gone and finding.kind in (FaultKind.MISSING_ENV, FaultKind.MISSING_KEY):
+        yield Charge(0.7, f"it removed {_brief(finding.observed)} from {version.path}", version.path, gone[0].strip())
+
+
+def _brief(value: str | None) -> str:
+    said = "nothing" if value is None else value.replace("\n", " ")
+    return said if len(said) <= 80 else f"{said[:77]}…"

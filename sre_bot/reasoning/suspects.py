@@ -1,0 +1,89 @@
+"""Commits ranked by how well their diff explains a finding. Recency alone proves nothing.
+
+A score is the probability, roughly, that reverting the commit removes the finding, as far as the diff can tell:
+
+- 0.95: it set the finding's own field of the finding's own object to the value that is wrong
+- 0.9: it took away, or renamed, the very thing that the finding misses
+- 0.85: it changed the other side of the comparison, from what the finding still expects
+- 0.8: it added the object at fault
+- 0.6: it changed the same part of the same object, or what the object is compared with; for code, a file of the stack
+  trace (up to 0.95 with its line and the error's own words)
+- 0.4: it changed something of the object that this kind of fault depends on
+
+A commit made after the trouble began is multiplied by ``AFTER_ONSET``; an exact match only by ``AFTER_ONSET_EXACT``,
+since an onset is an estimate.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sre_bot.domain.diagnosis import Suspect
+from sre_bot.domain.finding import Evidence, FaultKind, Finding
+from sre_bot.domain.source import Commit, SourceHistory
+from sre_bot.reasoning.blame import code_blame
+from sre_bot.reasoning.charges import Charge, field_charge, line_charge
+from sre_bot.reasoning.source import SourceReport, field_changes
+from sre_bot.reasoning.versions import Version, versions
+
+LEAST = 0.35
+"""Below it nobody is accused."""
+
+AFTER_ONSET = 0.3
+EXACT = 0.85
+AFTER_ONSET_EXACT = 0.5
+SLACK = timedelta(minutes=2)
+
+
+def suspects(
+    finding: Finding, source: SourceReport, history: SourceHistory | None, since: datetime | None
+) -> tuple[Suspect, ...]:
+    """The commits that explain a finding, best first; none where no diff does ("no commit is guilty")."""
+    if history is None:
+        return ()
+    best: dict[str, Suspect] = {}
+    for version in versions(history):
+        for charge in _charges(finding, source, version, _is_root(history, version.commit)):
+            suspect = _suspect(version.commit, charge, since)
+            known = best.get(suspect.sha)
+            if known is None or suspect.score > known.score:
+                best[suspect.sha] = suspect
+    order = {commit.sha: place for place, commit in enumerate(history.commits)}
+    ranked = sorted(best.values(), key=lambda one: (-one.score, order[one.sha]))
+    return tuple(_without_overwritten(ranked))[:5]
+
+
+def _is_root(history: SourceHistory, commit: Commit) -> bool:
+    return commit.sha == history.commits[-1].sha
+
+
+def _without_overwritten(ranked: list[Suspect]) -> Iterator[Suspect]:
+    for suspect in ranked:
+        if suspect.score >= LEAST:
+            yield suspect
+
+
+def _suspect(commit: Commit, charge: Charge, since: datetime | None) -> Suspect:
+    late = since is not None and commit.authored_at > since + SLACK
+    score = charge.score * (1.0 if not late else AFTER_ONSET_EXACT if charge.score >= EXACT else AFTER_ONSET)
+    reason = charge.reason + (" (but only after the trouble began)" if late else "")
+    evidence = (Evidence.seen("commit", commit.sha, charge.path, charge.excerpt, commit.authored_at),)
+    return Suspect(
+        sha=commit.sha,
+        subject=commit.subject,
+        score=round(score, 3),
+        reason=reason,
+        path=charge.path,
+        evidence=evidence,
+    )
+
+
+def _charges(finding: Finding, source: SourceReport, version: Version, root: bool) -> Iterator[Charge]:
+    if root and version.change.status == "added":
+        return
+    if finding.kind == FaultKind.CODE_REGRESSION:
+        yield from code_blame(finding, source, version)
+    changes = tuple(field_changes(version))
+    for change in changes:
+        yield from field_charge(finding, change)
+    if not changes or not version.exact:
+        yield from line_charge(finding, version)

@@ -1,0 +1,132 @@
+"""The outside world of ring 1: a service that performs, can be searched, logs every request, and fails on demand."""
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from sre_bot.domain.errors import Reason, ServiceError
+
+Json = dict[str, Any]
+Mishap = Literal["", "unavailable", "refused", "cut", "performed in silence", "slow"]
+
+NEVER_UNIQUE = ("comment", "page")
+"""Of these a target makes as many as it is asked for."""
+
+
+class Worker(Protocol):
+    """What the recorder asks of a worker: whether to go on at a point, and when its lease was renewed."""
+
+    renewed: asyncio.Event
+    ended: asyncio.Event
+
+    async def reached(self, name: str, point: str) -> bool:
+        """False: the line is cut there."""
+        ...
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Serves workers by number; each is asked before and after its call is carried out."""
+
+    workers: dict[str, Worker] = field(default_factory=dict[str, Worker])
+    log: list[Json] = field(default_factory=list[Json])
+    performed: dict[str, Json] = field(default_factory=dict[str, Json])
+    mishap: tuple[str, Mishap] = ("", "")
+    unique: bool = False
+    """Whether targets that know their own objects are asked to: a second branch of one name is not a second branch."""
+
+    def made(self, workflow_id: str) -> Counter[str]:
+        """How often each effect of a workflow was carried out, by name and round."""
+        return Counter(one["key"] for one in self.log if one["workflow"] == workflow_id and one["performed"])
+
+    def forget(self) -> None:
+        """Begin a new scenario."""
+        self.log.clear()
+        self.performed.clear()
+        self.mishap, self.unique = ("", ""), False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request, a line of JSON with a line of JSON, or cut the line."""
+        try:
+            if line := await reader.readline():
+                answer = await self._answer(json.loads(line))
+                if answer is not None:
+                    writer.write(json.dumps(answer).encode() + b"\n")
+                    await writer.drain()
+        finally:
+            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
+
+    async def _answer(self, asked: Json) -> Json | None:
+        key = f"{asked['workflow']} {asked['effect']} {asked['round']}"
+        if asked["method"] == "look":
+            return {"status": 200, "found": self.performed.get(key)}
+        worker = self.workers[asked["worker"]]
+        name = f"effect {asked['effect']}: call"
+        entry = {**asked, "key": key, "performed": False}
+        self.log.append(entry)
+        if not await worker.reached(name, "received"):
+            return None
+        mishap = self._mishap(asked["effect"])
+        if mishap in ("unavailable", "refused"):
+            return {"status": 503 if mishap == "unavailable" else 400}
+        if mishap == "cut":
+            return None
+        if mishap == "slow":
+            await _first(worker.renewed, worker.ended)
+            mishap = ""
+        there = self.unique and key in self.performed and not asked["effect"].startswith(NEVER_UNIQUE)
+        if not there:
+            entry["performed"] = True
+            self.performed[key] = {"number": len(self.log)}
+        if not await worker.reached(name, "performed") or mishap:
+            return None
+        return {"status": 200, "result": self.performed[key]}
+
+    def _mishap(self, effect: str) -> Mishap:
+        wanted, mishap = self.mishap
+        if wanted != effect:
+            return ""
+        if mishap != "refused":
+            self.mishap = ("", "")
+        return mishap
+
+
+async def _first(*events: asyncio.Event) -> None:
+    tasks = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The worker's client. Raises ``ServiceError`` as a tool does."""
+
+    port: int
+    worker: str
+
+    async def act(self, asked: Json) -> Json:
+        """Have something carried out."""
+        return (await self._ask("act", asked))["result"]
+
+    async def look(self, asked: Json) -> Json | None:
+        """What was carried out under that key, if anything."""
+        return (await self._ask("look", asked))["found"]
+
+    async def _ask(self, method: str, asked: Json) -> Json:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(json.dumps({**asked, "method": method, "worker": self.worker}).encode() + b"\n")
+            line = await reader.readline()
+        except OSError as error:
+            raise ServiceError(str(error), reason=Reason.UNAVAILABLE) from error
+        finally:
+            writer.close()
+        if not line:
+            raise ServiceError("the line was cut", reason=Reason.UNAVAILABLE)
+        answer: Json = json.loads(line)
+        if answer["status"] != 200:
+            raise ServiceError.from_status(answer["status"], "refused")
+        return answer

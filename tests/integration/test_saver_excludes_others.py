@@ -1,0 +1,372 @@
+"""One workflow, one writer: whoever was replaced is told so by name, and nothing of his is kept."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command
+from typing_extensions import TypedDict
+
+from sre_bot.domain.errors import GraphOwned, IllegalTransition, LeaseHeld, LeaseLost, StaleWriter
+from sre_bot.persistence.database import Database
+from sre_bot.persistence.replay import verify
+from sre_bot.persistence.saver import AuditedSaver
+from sre_bot.persistence.workflows import Claim, Workflows
+from tests.law_graph import (
+    ACCEPTANCE,
+    ANALYSIS,
+    DEPLOYMENT,
+    REMEDIATION,
+    REVIEW,
+    LawGraph,
+    case,
+    forever,
+    working_edges,
+)
+from tests.record_runs import TTL, census, claimed, expire_lease, rows, steps, under
+
+
+class Note(TypedDict, total=False):
+    """The state of another graph."""
+
+    text: str
+
+
+TO_REVIEW = ACCEPTANCE + ANALYSIS + REMEDIATION
+WHOLE_WAY = TO_REVIEW + REVIEW + DEPLOYMENT
+SHORT = ACCEPTANCE + ANALYSIS
+WHERE_TWO_MEET = (
+    "ticket_detected",
+    "accepting_ticket",
+    "correlation",
+    "fix_generation",
+    "review_in_progress",
+    "triggering_deployment",
+)
+ALL_STATES = ["ticket_detected", *"+".join(SHORT).split("+")]
+
+
+async def test_a_workflow_that_is_being_run_cannot_be_claimed(workflows: Workflows) -> None:
+    claim = await claimed(workflows, owner="worker-1")
+
+    with pytest.raises(LeaseHeld, match="worker-1"):
+        await workflows.claim(claim.workflow_id, "worker-2", TTL)
+
+
+@pytest.mark.parametrize("state", ["ticket_detected", "accepting_ticket", "k8s_event_analysis", "correlation"])
+async def test_a_worker_that_slept_while_another_finished_is_rejected_when_it_wakes(
+    state: str, database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    sleeper, waking = LawGraph(), asyncio.Event()
+    asleep = asyncio.Event()
+
+    async def sleep() -> None:
+        asleep.set()
+        await waking.wait()
+
+    sleeper.hooks[state] = sleep
+    first = await claimed(workflows, owner="worker-1")
+    run = asyncio.create_task(sleeper.compile(saver).ainvoke(case(plan=SHORT, ending="needs_human"), under(first)))
+    await asleep.wait()
+    await expire_lease(database, first.workflow_id)
+    second = await workflows.claim(first.workflow_id, "worker-2", TTL)
+    await law_graph.compile(saver).ainvoke(None, under(second))
+    waking.set()
+
+    with pytest.raises(StaleWriter, match=f"fence {first.fence} was replaced by fence {second.fence}"):
+        await run
+    assert sleeper.entered[-1] in (state, "source_code_analysis")
+    assert sorted({*sleeper.entered, *law_graph.entered}) == sorted(ALL_STATES)
+    assert await steps(workflows, first.workflow_id) == working_edges(SHORT, "needs_human")
+    assert await verify(database, first.workflow_id) == ()
+
+
+@pytest.mark.parametrize("state", WHERE_TWO_MEET)
+async def test_of_two_workers_that_resume_at_once_one_wins_and_every_node_runs_once(
+    state: str, database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    dead = await _killed_in(state, database, workflows, saver, law_graph)
+    law_graph.entered.clear()
+    graph = law_graph.compile(saver)
+
+    async def resume(owner: str) -> Any:
+        claim = await workflows.claim(dead.workflow_id, owner, TTL)
+        return await graph.ainvoke(None, under(claim))
+
+    ends = await asyncio.gather(resume("worker-2"), resume("worker-3"), return_exceptions=True)
+
+    assert sorted(type(end).__name__ for end in ends) == ["LeaseHeld", "dict"]
+    assert len(law_graph.entered) == len(set(law_graph.entered))
+    assert await verify(database, dead.workflow_id) == ()
+
+
+@pytest.mark.parametrize("state", WHERE_TWO_MEET)
+async def test_of_two_runs_under_one_lease_one_wins_and_the_log_knows_one(
+    state: str, database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    """What a worker would do that started one claim twice: both are in the node, the head of its namespace decides."""
+    dead = await _killed_in(state, database, workflows, saver, law_graph)
+    claim = await workflows.claim(dead.workflow_id, "worker-2", TTL)
+    graph, both_in, inside = law_graph.compile(saver), asyncio.Event(), 0
+
+    async def meet() -> None:
+        nonlocal inside
+        inside += 1
+        if inside == 2:
+            both_in.set()
+        await both_in.wait()
+
+    law_graph.hooks[state] = meet
+    ends = await asyncio.gather(*(graph.ainvoke(None, under(claim)) for _ in range(2)), return_exceptions=True)
+    if len(await steps(workflows, claim.workflow_id)) < len(working_edges(WHOLE_WAY, "resolved")):
+        await graph.ainvoke(Command(resume="wake up"), under(claim))
+
+    assert sorted(type(end).__name__ for end in ends) == ["StaleWriter", "dict"]
+    assert await steps(workflows, claim.workflow_id) == working_edges(WHOLE_WAY, "resolved")
+    assert await verify(database, claim.workflow_id) == ()
+
+
+@pytest.mark.parametrize("how", ["expired", "released"])
+async def test_a_run_without_a_live_lease_writes_nothing(
+    how: str, database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+    if how == "expired":
+        await expire_lease(database, claim.workflow_id)
+    else:
+        await workflows.release(claim)
+
+    with pytest.raises(LeaseLost):
+        await law_graph.compile(saver).ainvoke(case(), under(claim))
+
+    assert law_graph.entered == []
+    assert await census(database, claim.workflow_id) == {"checkpoints": 0, "transitions": 0, "heads": 0, "version": 1}
+
+
+async def test_a_run_that_names_no_lease_at_all_writes_nothing(
+    database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+
+    with pytest.raises(LeaseLost, match=r"configurable\.fence"):
+        await law_graph.compile(saver).ainvoke(case(), {"configurable": {"thread_id": claim.workflow_id}})
+
+    assert (await census(database, claim.workflow_id))["checkpoints"] == 0
+
+
+async def test_a_writer_that_waited_for_the_row_sees_what_was_claimed_meanwhile(
+    database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+    async with database.transaction() as connection:
+        await connection.execute(
+            "select 1 from workflow_states where workflow_id = %s for no key update", (claim.workflow_id,)
+        )
+        await connection.execute("update leases set fence = fence + 1 where workflow_id = %s", (claim.workflow_id,))
+        run = asyncio.create_task(law_graph.compile(saver).ainvoke(case(plan=SHORT), under(claim)))
+        await _somebody_waits_for_a_lock(database)
+
+    with pytest.raises(StaleWriter):
+        await run
+    assert (await census(database, claim.workflow_id))["checkpoints"] == 0
+
+
+async def test_a_claim_waits_for_the_writer_that_was_let_in_before_it(database: Database, workflows: Workflows) -> None:
+    claim = await claimed(workflows)
+    async with database.transaction() as connection:
+        await connection.execute(
+            "select 1 from workflow_states where workflow_id = %s for no key update", (claim.workflow_id,)
+        )
+        await expire_lease(database, claim.workflow_id)
+        claiming = asyncio.create_task(workflows.claim(claim.workflow_id, "worker-2", TTL))
+        await _somebody_waits_for_a_lock(database)
+        assert not claiming.done()
+
+    assert (await claiming).fence == claim.fence + 1
+
+
+async def test_the_writes_of_a_replaced_worker_are_refused(
+    database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    first = await claimed(workflows)
+    graph = law_graph.compile(saver)
+    await graph.ainvoke(case(plan=TO_REVIEW + REVIEW), under(first))
+    await workflows.release(first)
+    await workflows.claim(first.workflow_id, "worker-2", TTL)
+
+    with pytest.raises(StaleWriter):
+        await graph.ainvoke(Command(resume="too late"), under(first))
+
+    resumed = await rows(database, b"select 1 from checkpoint_writes where channel = '__resume__'")
+    assert resumed == []
+
+
+async def test_a_second_process_resumes_an_interrupt(
+    database: Database, database_url: str, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    first = await claimed(workflows)
+    await law_graph.compile(saver).ainvoke(case(plan=WHOLE_WAY), under(first))
+    await workflows.release(first)
+
+    async with Database.open(database_url) as elsewhere:
+        second = await Workflows(elsewhere).claim(first.workflow_id, "worker-2", TTL)
+        other = LawGraph()
+        await other.compile(AuditedSaver(elsewhere)).ainvoke(Command(resume="wake up"), under(second))
+
+    assert other.entered == [*REVIEW, *DEPLOYMENT]
+    assert await steps(workflows, first.workflow_id) == working_edges(WHOLE_WAY, "resolved")
+    assert await verify(database, first.workflow_id) == ()
+
+
+async def test_a_workflow_under_way_is_not_started_again(
+    database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+    graph = law_graph.compile(saver)
+    await graph.ainvoke(case(plan=WHOLE_WAY), under(claim))
+
+    with pytest.raises(GraphOwned, match="resume it"):
+        await graph.ainvoke(case(plan=WHOLE_WAY), under(claim))
+    await graph.ainvoke(Command(resume="wake up"), under(claim))
+
+    assert await steps(workflows, claim.workflow_id) == working_edges(WHOLE_WAY, "resolved")
+
+
+async def test_the_state_of_a_workflow_is_not_edited_behind_its_log(
+    workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+    graph = law_graph.compile(saver)
+    await graph.ainvoke(case(plan=TO_REVIEW + REVIEW), under(claim))
+
+    with pytest.raises(GraphOwned, match="behind its log"):
+        await graph.aupdate_state(under(claim), {"outcome": "resolved"})
+
+
+async def test_an_ended_workflow_is_not_written_to_again(
+    workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+    graph = law_graph.compile(saver)
+    await graph.ainvoke(case(plan=SHORT, ending="needs_human"), under(claim))
+
+    with pytest.raises(StaleWriter, match="has ended"):
+        await graph.ainvoke(case(plan=SHORT, ending="needs_human"), under(claim))
+
+
+async def test_a_graph_may_not_move_what_is_driven_from_outside(
+    workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    state = await workflows.open("OPS-9", {}, driver="external")
+    claim = await workflows.claim(state.workflow_id, "worker-1", TTL)
+
+    with pytest.raises(GraphOwned, match="driven from outside"):
+        await law_graph.compile(saver).ainvoke(case(), under(claim))
+
+
+async def test_a_node_that_the_law_does_not_know_stops_the_run(workflows: Workflows, saver: AuditedSaver) -> None:
+    claim = await claimed(workflows)
+    graph = StateGraph(Note).add_node("surprise", _nothing).add_edge(START, "surprise").compile(saver)
+
+    with pytest.raises(IllegalTransition, match="'surprise'"):
+        await graph.ainvoke({"text": "x"}, under(claim), durability="sync")
+
+
+async def test_a_graph_inside_a_node_is_fenced_and_leaves_no_rows(
+    database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+    inner = StateGraph(Note).add_node("model", _nothing).add_edge(START, "model").compile()
+    law_graph.hooks["correlation"] = lambda: inner.ainvoke({"text": "why?"})
+
+    await law_graph.compile(saver).ainvoke(case(plan=TO_REVIEW + REVIEW), under(claim))
+
+    deeper = await rows(database, b"select count(*) as n from checkpoints where checkpoint_ns like '%%|%%'")
+    assert deeper[0]["n"] > 0
+    assert await steps(workflows, claim.workflow_id) == working_edges(TO_REVIEW + REVIEW, "")[: -len(REVIEW)]
+    assert await verify(database, claim.workflow_id) == ()
+
+
+async def test_the_checkpoints_of_a_live_workflow_cannot_be_deleted_those_of_an_ended_one_can(
+    database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> None:
+    claim = await claimed(workflows)
+    graph = law_graph.compile(saver)
+    await graph.ainvoke(case(plan=WHOLE_WAY), under(claim))
+
+    for refused in (
+        saver.adelete_thread(claim.workflow_id),
+        saver.aprune([claim.workflow_id]),
+        saver.acopy_thread(claim.workflow_id, "copy"),
+    ):
+        with pytest.raises(GraphOwned):
+            await refused
+    await graph.ainvoke(Command(resume="wake up"), under(claim))
+    await saver.adelete_thread(claim.workflow_id)
+
+    left = await census(database, claim.workflow_id)
+    assert (left["checkpoints"], left["transitions"]) == (0, len(working_edges(WHOLE_WAY, "resolved")))
+    assert await verify(database, claim.workflow_id) == ()
+
+
+async def test_a_lease_that_is_renewed_is_not_lost(database: Database, workflows: Workflows) -> None:
+    claim = await claimed(workflows)
+    await workflows.renew(claim, timedelta(hours=1))
+
+    assert await workflows.current_claim(claim.workflow_id) == claim
+    await expire_lease(database, claim.workflow_id)
+    with pytest.raises(LeaseLost):
+        await workflows.renew(claim, TTL)
+    with pytest.raises(LeaseLost):
+        await workflows.current_claim(claim.workflow_id)
+
+
+async def test_an_old_claim_cannot_release_a_newer_one(database: Database, workflows: Workflows) -> None:
+    old = await claimed(workflows)
+    await expire_lease(database, old.workflow_id)
+    new = await workflows.claim(old.workflow_id, "worker-1", TTL)
+
+    with pytest.raises(LeaseLost):
+        await workflows.release(old)
+    assert await workflows.current_claim(new.workflow_id) == Claim(new.workflow_id, "worker-1", old.fence + 1)
+
+
+async def _somebody_waits_for_a_lock(database: Database) -> None:
+    async with asyncio.timeout(10):
+        while not await rows(
+            database,
+            b"select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def _killed_in(
+    state: str, database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+) -> Claim:
+    """A workflow whose worker died in a state; its lease has run out."""
+    claim = await claimed(workflows)
+    graph, inside = law_graph.compile(saver), asyncio.Event()
+
+    async def die() -> None:
+        inside.set()
+        await forever()
+
+    law_graph.hooks[state] = die
+    run = asyncio.create_task(_to_the_end(graph, claim))
+    await inside.wait()
+    run.cancel()
+    await asyncio.wait((run,))
+    del law_graph.hooks[state]
+    await expire_lease(database, claim.workflow_id)
+    return claim
+
+
+async def _to_the_end(graph: Any, claim: Claim) -> None:
+    await graph.ainvoke(case(plan=WHOLE_WAY), under(claim))
+    await graph.ainvoke(Command(resume="wake up"), under(claim))
+
+
+async def _nothing(state: Note) -> Note:
+    return {}
