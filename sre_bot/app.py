@@ -215,14 +215,20 @@ def outward_of(record: Record, tools: Tools) -> Outward:
     return Outward(record.effects, record.workflows, tools.jira, tools.github, tools.argocd)
 
 
-def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
-    """The five sub-states with everything they need."""
-    outward = outward_of(record, tools)
-    files = CaseFiles(record.artifacts)
-    source = SourceReader(tools.github, tools.workspace)
-    exclusion = Exclusion(record.locks, outward)
-    reader = ReviewReader(tools.github)
-    soundness = Soundness(
+def allowed_by(settings: Settings) -> Allowed:
+    """The allow-lists."""
+    return Allowed(
+        projects=settings.jira_projects,
+        repositories=settings.github_repositories,
+        namespaces=settings.namespaces,
+        applications=settings.argocd_applications,
+        host=host_of(settings.github_url),
+    )
+
+
+def soundness_of(settings: Settings, tools: Tools) -> Soundness:
+    """The judge of deployments."""
+    return Soundness(
         argocd=tools.argocd,
         kubernetes=tools.kubernetes,
         settle=timedelta(seconds=settings.settle_seconds),
@@ -230,18 +236,22 @@ def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
         poll=timedelta(seconds=settings.poll_seconds),
         github=tools.github,
     )
+
+
+def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
+    """The five sub-states with everything they need."""
+    outward = outward_of(record, tools)
+    files = CaseFiles(record.artifacts)
+    source = SourceReader(tools.github, tools.workspace)
+    exclusion = Exclusion(record.locks, outward)
+    reader = ReviewReader(tools.github)
+    soundness = soundness_of(settings, tools)
     return SubStates(
         ticket_acceptance=TicketAcceptance(
             jira=tools.jira,
             argocd=tools.argocd,
             outward=outward,
-            allowed=Allowed(
-                projects=settings.jira_projects,
-                repositories=settings.github_repositories,
-                namespaces=settings.namespaces,
-                applications=settings.argocd_applications,
-                host=host_of(settings.github_url),
-            ),
+            allowed=allowed_by(settings),
             status_working=settings.jira_status_working,
         ),
         analysis=Analysis(
@@ -255,7 +265,6 @@ def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
         ),
         remediation=Remediation(
             source=source,
-            github=tools.github,
             sandbox=tools.sandbox,
             files=files,
             fix_agent=FixAgent(tools.model, settings.model_calls),
@@ -269,7 +278,7 @@ def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
             reader=reader,
             argocd=tools.argocd,
             soundness=soundness,
-            rollback=Rollback(tools.github, soundness, files, outward, settings.rollback),
+            rollback=Rollback(soundness, files, outward, settings.rollback),
             files=files,
             exclusion=exclusion,
             outward=outward,

@@ -22,7 +22,6 @@ from sre_bot.graph.exclusion import Exclusion
 from sre_bot.graph.outward import Outward
 from sre_bot.graph.state import Case, Json
 from sre_bot.repair import regression_tests, validate
-from sre_bot.tools.github import GitHub
 from sre_bot.tools.sandbox import Sandbox
 
 
@@ -31,7 +30,6 @@ class Remediation:
     """The nodes of the remediation and what they need."""
 
     source: SourceReader
-    github: GitHub
     sandbox: Sandbox | None
     files: CaseFiles
     fix_agent: FixAgent

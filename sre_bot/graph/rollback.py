@@ -13,14 +13,12 @@ from sre_bot.graph.case_files import CaseFiles
 from sre_bot.graph.outward import Outward
 from sre_bot.graph.soundness import Soundness
 from sre_bot.graph.state import Case
-from sre_bot.tools.github import GitHub
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
     """The inverse commit and its deployment."""
 
-    github: GitHub
     soundness: Soundness
     files: CaseFiles
     outward: Outward
