@@ -2,11 +2,13 @@
 
 PYTHON ?= python3
 POSTGRES ?= 18
-INCIDENTS ?= evals/incidents
+INCIDENTS ?=
 SCENARIOS ?= 10800
 SEED ?= 1
 FAULTS ?=
 CRASH_JSON ?=
+BENCH_JSON ?=
+SMALL ?=
 ARGS ?=
 
 BIN := .venv/bin
@@ -15,8 +17,9 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo "sudo ")
 PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
 RUNTIME := .venv/.runtime-$(PLACE)
 DEV := .venv/.dev-$(PLACE)
+BENCH := .venv/.bench-$(PLACE)
 
-.PHONY: help demo test crash check evals setup setup-dev clean needs
+.PHONY: help demo test crash bench bench-diagnosis check evals setup setup-dev clean needs
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,6 +34,12 @@ test: $(DEV) ## all tests; POSTGRES=15 tries them on Debian's Postgres 15, ARGS 
 crash: $(DEV) ## the crash matrix: SCENARIOS=N SEED=N FAULTS=kill,pause CRASH_JSON=path
 	@$(BIN)/python -m tests.crash --scenarios $(SCENARIOS) --seed $(SEED) --faults "$(FAULTS)" --json "$(CRASH_JSON)" $(ARGS)
 
+bench: $(BENCH) ## steps a second beside LangGraph's own saver and DBOS: BENCH_JSON=path SMALL=1
+	@$(BIN)/python -m benchmarks --json "$(BENCH_JSON)" $(if $(SMALL),--small) $(ARGS)
+
+bench-diagnosis: $(DEV) ## seconds and memory from snapshot to diagnosis, by size: BENCH_JSON=path
+	@$(BIN)/python -m benchmarks.diagnosis --json "$(BENCH_JSON)" $(ARGS)
+
 check: $(DEV) ## format, lint, types, floors, and what is generated from the code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,8 +48,12 @@ check: $(DEV) ## format, lint, types, floors, and what is generated from the cod
 	$(BIN)/sre-bot graph --check
 	$(BIN)/sre-bot settings --check
 
-evals: $(RUNTIME) ## run the incidents in a folder end to end and score them: INCIDENTS=path
-	@$(BIN)/sre-bot eval $(INCIDENTS) $(ARGS)
+evals: $(RUNTIME) ## score the incidents against evals/baseline.json; INCIDENTS=path plays those end to end instead
+ifeq ($(INCIDENTS),)
+	@$(BIN)/sre-bot eval evals/incidents evals/kept --jobs 2 --baseline evals/baseline.json $(ARGS)
+else
+	@$(BIN)/sre-bot eval $(INCIDENTS) --stage full $(ARGS)
+endif
 
 setup: $(RUNTIME) ## only make the environment that demo needs
 
@@ -82,3 +95,7 @@ $(RUNTIME): pyproject.toml constraints.txt | needs
 $(DEV): pyproject.toml constraints.txt | needs
 	$(call install,sre-bot and its development tools,.[dev])
 	@touch $(RUNTIME)
+
+$(BENCH): pyproject.toml constraints.txt | needs
+	$(call install,sre-bot and what it is compared with,.[dev,bench])
+	@touch $(RUNTIME) $(DEV)

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +20,10 @@ from sre_bot.domain.scope import Allowed, host_of
 from sre_bot.graph.analysis import Analysis, SourceReader
 from sre_bot.graph.case_files import CaseFiles
 from sre_bot.graph.deployment import Deployment
+from sre_bot.graph.duplicates import Duplicates
 from sre_bot.graph.exclusion import Exclusion
-from sre_bot.graph.graph import SubStates, build
+from sre_bot.graph.graph import GRAPH_VERSION, SubStates, build
+from sre_bot.graph.merge_queue import MergeQueue
 from sre_bot.graph.outward import Outward
 from sre_bot.graph.remediation import Remediation
 from sre_bot.graph.review import Review, ReviewReader
@@ -28,13 +31,21 @@ from sre_bot.graph.rollback import Rollback
 from sre_bot.graph.soundness import Soundness
 from sre_bot.graph.state import Case
 from sre_bot.graph.ticket_acceptance import TicketAcceptance
+from sre_bot.graph.witness import Witness
 from sre_bot.persistence.artifacts import Artifacts
 from sre_bot.persistence.database import Database
 from sre_bot.persistence.effects import Effects
 from sre_bot.persistence.embedded import EmbeddedPostgres
+from sre_bot.persistence.heartbeats import Heartbeats
+from sre_bot.persistence.hot.lock_hints import LockHints
+from sre_bot.persistence.hot.rounds import RoundBook
+from sre_bot.persistence.hot.store import HotStore
+from sre_bot.persistence.hot.upkeep import kept_in_step
+from sre_bot.persistence.ignored import IgnoredEvents
 from sre_bot.persistence.locks import ResourceLocks
 from sre_bot.persistence.migrations import migrate
 from sre_bot.persistence.operator import OperatorRequests
+from sre_bot.persistence.quarantine import Quarantines
 from sre_bot.persistence.saver import AuditedSaver
 from sre_bot.persistence.workflows import Workflows
 from sre_bot.settings import Settings
@@ -43,11 +54,18 @@ from sre_bot.tools.github import GitHub
 from sre_bot.tools.jira import Jira
 from sre_bot.tools.kubernetes import Kubernetes
 from sre_bot.tools.model import chat_model
+from sre_bot.tools.prometheus import Prometheus
 from sre_bot.tools.sandbox import Sandbox
 from sre_bot.tools.workspace import Workspace
+from sre_bot.worker.apart import Apart
+from sre_bot.worker.coverage import refuse_to_lose
+from sre_bot.worker.health import Examination
+from sre_bot.worker.isolation import Isolation
 from sre_bot.worker.monitors import Monitors
+from sre_bot.worker.notices import Notices
 from sre_bot.worker.recovery import RecoveryManager
 from sre_bot.worker.runner import Runner
+from sre_bot.worker.server_runs import ServerRuns
 from sre_bot.worker.service import Service
 
 REQUIRED = ("jira_url", "jira_token", "jira_projects", "namespaces")
@@ -64,6 +82,7 @@ class Tools:
     github: GitHub
     kubernetes: Kubernetes
     argocd: ArgoCD | None
+    prometheus: Prometheus | None
     workspace: Workspace
     sandbox: Sandbox | None
     model: BaseChatModel | None
@@ -77,17 +96,14 @@ class Tools:
             settings.model_url, settings.model_name, settings.model_key.get_secret_value(), timeout=timeout
         )
         return cls(
-            jira=Jira(
-                settings.jira_url,
-                settings.jira_user,
-                settings.jira_token.get_secret_value(),
-                cloud=settings.jira_cloud,
-                timeout=timeout,
-            ),
-            github=GitHub(settings.github_url, github_token, timeout=timeout),
+            jira=_jira(settings),
+            github=_github(settings),
             kubernetes=Kubernetes(settings.kubeconfig or None, settings.kube_context or None, timeout=timeout),
-            argocd=ArgoCD(settings.argocd_url, settings.argocd_token.get_secret_value(), timeout=timeout)
-            if settings.argocd_url
+            argocd=_argocd(settings),
+            prometheus=Prometheus(
+                settings.prometheus_url, settings.prometheus_token.get_secret_value(), timeout=timeout
+            )
+            if settings.prometheus_url
             else None,
             workspace=Workspace(settings.data_dir / "clones", github_token),
             sandbox=await Sandbox.detect(),
@@ -97,7 +113,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The memory: everything that is kept in Postgres."""
+    """The memory: everything that is kept in Postgres, and the Redis that may hold copies of it."""
 
     database: Database
     workflows: Workflows
@@ -105,18 +121,33 @@ class Record:
     artifacts: Artifacts
     locks: ResourceLocks
     requests: OperatorRequests
+    quarantines: Quarantines
+    heartbeats: Heartbeats
+    rounds: RoundBook
+    ignored: IgnoredEvents
+    hot: HotStore
 
     @classmethod
-    def of(cls, database: Database) -> "Record":
-        """The record on an open database."""
+    def of(cls, database: Database, hot: HotStore | None = None) -> "Record":
+        """The record on an open database, and Redis where there is one."""
+        hot = hot or HotStore()
         return cls(
             database,
             Workflows(database),
             Effects(database),
             Artifacts(database),
-            ResourceLocks(database),
+            ResourceLocks(database, LockHints(hot)),
             OperatorRequests(database),
+            Quarantines(database),
+            Heartbeats(database),
+            RoundBook(database),
+            IgnoredEvents(database),
+            hot,
         )
+
+    def examination(self) -> Examination:
+        """Looks at how the bot is doing."""
+        return Examination(self.heartbeats, self.requests, self.quarantines, self.rounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +168,27 @@ class App:
             runner=self.runner,
             monitors=self.monitors,
             workflows=self.record.workflows,
+            apart=Apart((sys.executable, "-m", "sre_bot", "take-up")),
+            heartbeats=self.record.heartbeats,
+            notices=self.notices(),
+            server_runs=self.server_runs(),
             owner=self.owner,
             lease=timedelta(seconds=self.settings.lease_seconds),
             poll=timedelta(seconds=self.settings.poll_seconds),
             concurrency=self.settings.concurrency,
         )
+
+    def notices(self) -> Notices:
+        """What people are told while workflows wait for them."""
+        record, lease = self.record, timedelta(seconds=self.settings.lease_seconds)
+        outward = self.runner.outward
+        return Notices(record.database, record.workflows, record.effects, outward, self.owner, lease)
+
+    def server_runs(self) -> ServerRuns:
+        """The eye on what runs on LangGraph Server."""
+        record, lease = self.record, timedelta(seconds=self.settings.lease_seconds)
+        saver = AuditedSaver(record.database)
+        return ServerRuns(record.database, record.workflows, record.locks, saver, self.owner, lease)
 
     def recovery(self) -> RecoveryManager:
         """The one sweep over what is due."""
@@ -176,38 +223,72 @@ async def open_record(settings: Settings) -> AsyncGenerator[Record]:
     """The record alone, migrated: enough to look at workflows."""
     async with database_url(settings) as url:
         await migrate(url)
-        async with Database.open(url) as database:
-            yield Record.of(database)
+        idle_limit = timedelta(seconds=settings.lease_seconds / 3)
+        async with Database.open(url, idle_limit=idle_limit) as database, hot_store(settings) as hot:
+            yield Record.of(database, hot)
+
+
+def hot_store(settings: Settings) -> AbstractAsyncContextManager[HotStore]:
+    """Redis, where one is set; it is connected to when it is first asked."""
+    return HotStore.open(settings.redis_url.get_secret_value(), settings.redis_prefix)
 
 
 @asynccontextmanager
 async def compose(settings: Settings) -> AsyncGenerator[App]:
-    """A whole bot. Raises ``BadSetting`` when something it cannot do without is not set."""
+    """A whole bot. Raises ``BadSetting`` when something it cannot do without is not set, ``ThreadsWouldBeLost``."""
     settings.require(*REQUIRED)
     async with open_record(settings) as record:
         tools = await Tools.of(settings)
         graph = build(sub_states(settings, record, tools), AuditedSaver(record.database))
+        await refuse_to_lose(record.database, graph, GRAPH_VERSION)
         lease = timedelta(seconds=settings.lease_seconds)
         owner = f"{socket.gethostname()}:{os.getpid()}"
         outward = outward_of(record, tools)
-        yield App(
-            settings=settings,
-            record=record,
-            tools=tools,
-            graph=graph,
-            runner=Runner(graph, record.workflows, record.locks, outward, lease),
-            monitors=Monitors(
-                database=record.database,
-                workflows=record.workflows,
-                locks=record.locks,
-                jira=tools.jira,
-                reviews=ReviewReader(tools.github),
-                projects=settings.jira_projects,
+        isolation = Isolation(record.quarantines, record.workflows, outward, settings.max_claim_attempts)
+        async with kept_in_step(record.database, record.hot, owner):
+            yield App(
+                settings=settings,
+                record=record,
+                tools=tools,
+                graph=graph,
+                runner=Runner(graph, record.workflows, record.locks, outward, isolation, lease),
+                monitors=Monitors(
+                    database=record.database,
+                    workflows=record.workflows,
+                    locks=record.locks,
+                    quarantines=record.quarantines,
+                    jira=tools.jira,
+                    reviews=ReviewReader(tools.github),
+                    projects=settings.jira_projects,
+                    owner=owner,
+                    lease=lease,
+                ),
                 owner=owner,
-                lease=lease,
-            ),
-            owner=owner,
-        )
+            )
+
+
+def witness_of(settings: Settings) -> Witness:
+    """Those of the foreign systems that are configured, to be asked what they know; nothing is called yet."""
+    return Witness(
+        jira=_jira(settings) if settings.jira_url and settings.jira_token.get_secret_value() else None,
+        github=_github(settings) if settings.github_token.get_secret_value() else None,
+        argocd=_argocd(settings),
+    )
+
+
+def _jira(settings: Settings) -> Jira:
+    token = settings.jira_token.get_secret_value()
+    cloud, timeout = settings.jira_cloud, settings.request_seconds
+    return Jira(settings.jira_url, settings.jira_user, token, cloud=cloud, timeout=timeout)
+
+
+def _github(settings: Settings) -> GitHub:
+    return GitHub(settings.github_url, settings.github_token.get_secret_value(), timeout=settings.request_seconds)
+
+
+def _argocd(settings: Settings) -> ArgoCD | None:
+    token = settings.argocd_token.get_secret_value()
+    return ArgoCD(settings.argocd_url, token, timeout=settings.request_seconds) if settings.argocd_url else None
 
 
 def outward_of(record: Record, tools: Tools) -> Outward:
@@ -244,6 +325,7 @@ def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
     files = CaseFiles(record.artifacts)
     source = SourceReader(tools.github, tools.workspace)
     exclusion = Exclusion(record.locks, outward)
+    duplicates = Duplicates(record.workflows, outward)
     reader = ReviewReader(tools.github)
     soundness = soundness_of(settings, tools)
     return SubStates(
@@ -256,6 +338,7 @@ def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
         ),
         analysis=Analysis(
             kubernetes=tools.kubernetes,
+            prometheus=tools.prometheus,
             source=source,
             files=files,
             root_cause=RootCauseAgent(tools.model, settings.model_calls),
@@ -273,7 +356,7 @@ def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
             forbidden_paths=settings.forbidden_paths,
             fix_rounds=settings.fix_rounds,
         ),
-        review=Review(reader=reader, outward=outward),
+        review=Review(reader=reader, outward=outward, duplicates=duplicates),
         deployment=Deployment(
             reader=reader,
             argocd=tools.argocd,
@@ -281,7 +364,9 @@ def sub_states(settings: Settings, record: Record, tools: Tools) -> SubStates:
             rollback=Rollback(soundness, files, outward, settings.rollback),
             files=files,
             exclusion=exclusion,
+            merge_queue=MergeQueue(source, tools.sandbox, files, settings.forbidden_paths),
             outward=outward,
+            duplicates=duplicates,
             status_done=settings.jira_status_done,
         ),
     )

@@ -39,8 +39,18 @@ class Settings(BaseSettings):
     argocd_token: SecretStr = Field(SecretStr(""), description="API token of an Argo CD account.")
     argocd_applications: Names = Field((), description="Applications the bot may sync.")
 
+    prometheus_url: str = Field("", description="A Prometheus-compatible server; empty: no metrics are read.")
+    prometheus_token: SecretStr = Field(SecretStr(""), description="Its bearer token, where it asks for one.")
+
     database_url: SecretStr = Field(
         SecretStr(""), description="Your Postgres (15 or newer); empty: one of our own, in `DATA_DIR`."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""),
+        description="A Redis for copies of the record and live progress; empty: none is needed.",
+    )
+    redis_prefix: str = Field(
+        "sre-bot", min_length=1, description="Begins every key there; bots that share a Redis need one each."
     )
     data_dir: Path = Field(Path(".sre-bot"), description="Clones and, without `DATABASE_URL`, the database.")
 
@@ -65,6 +75,11 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(5, gt=0, description="How often tickets, reviews and deployments are looked at.")
     lease_seconds: float = Field(30, ge=3, description="How long a worker's claim lives without a heartbeat.")
     concurrency: int = Field(4, ge=1, description="Workflows that one worker runs at once.")
+    max_claim_attempts: int = Field(
+        5, ge=2, description="Runners that may die in a row on one workflow before it is put under quarantine."
+    )
+    health_host: str = Field("127.0.0.1", description="Where `serve` answers `/healthz` and `/readyz`.")
+    health_port: int = Field(0, ge=0, le=65_535, description="The port for that; 0: nowhere.")
     request_seconds: float = Field(20, gt=0, description="Time-out of one request to a foreign system.")
 
     demo_json: Path | None = Field(None, description="Where `sre-bot demo` writes its result as JSON; empty: nowhere.")
@@ -83,7 +98,7 @@ class Settings(BaseSettings):
     def _as_jira_writes_them(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(key.upper() for key in value)
 
-    @field_validator("jira_url", "github_url", "argocd_url", "model_url")
+    @field_validator("jira_url", "github_url", "argocd_url", "prometheus_url", "model_url")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):
@@ -106,6 +121,14 @@ class Settings(BaseSettings):
             raise ValueError("not a Postgres URL; one looks like postgresql://user:password@host:5432/name")
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis_url(cls, value: SecretStr) -> SecretStr:
+        """Refuse what the client's own complaint would print, password and all."""
+        if value.get_secret_value() and not _is_redis_address(value.get_secret_value()):
+            raise ValueError("not a Redis URL; one looks like redis://:password@host:6379/0, rediss:// or unix://")
+        return value
+
     def require(self, *names: str) -> None:
         """Raise ``BadSetting`` that lists every one of the named settings that is empty."""
         missing = [name.upper() for name in names if not _filled(getattr(self, name))]
@@ -118,6 +141,15 @@ def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and text.split() == [text]
+    except ValueError:  # brackets or a port that are none
+        return False
+
+
+def _is_redis_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        over_tcp = parts.scheme in ("redis", "rediss") and parts.port != 0
+        return over_tcp or (parts.scheme == "unix" and bool(parts.path))
     except ValueError:  # brackets or a port that are none
         return False
 

@@ -39,6 +39,11 @@ def environment(lab_environment: dict[str, str], database_url: str, data: Path) 
     return {**plain, **FAST, **lab_environment, "DATABASE_URL": database_url, "DATA_DIR": str(data)}
 
 
+def newcomer(home: Path, **more: str) -> dict[str, str]:
+    """What the shell of somebody has who has just installed the bot: no setting of ours at all."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "COLUMNS": "100", **more}
+
+
 async def sre_bot(env: dict[str, str], *arguments: str, timeout: float = 180) -> Finished:
     """Run a command of the real command line to its end."""
     async with running(env, *arguments) as process:

@@ -1,4 +1,4 @@
-"""A TCP relay before Postgres that can cut the line right after a COMMIT was carried out, before its answer arrives."""
+"""A TCP relay before Postgres that can cut the line right after a commit was carried out, before its answer arrives."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,7 +7,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class Relay:
-    """Passes everything on, until ``cut_next_commit``: then one COMMIT reaches the server, and its answer nobody."""
+    """Passes everything on, until ``cut_next_commit``: then one commit reaches the server, and its answer nobody.
+
+    A statement outside of a transaction commits itself.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
@@ -16,7 +19,7 @@ class Relay:
         self.cuts = 0
 
     def cut_next_commit(self, after: bytes) -> None:
-        """Cut the next transaction that holds this statement."""
+        """Cut the next transaction that holds this statement, or is it."""
         self._statement = after
 
     def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,12 +51,14 @@ class Relay:
     async def _requests(
         self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, committing: asyncio.Event
     ) -> None:
-        concerned = False
+        concerned = inside = False
         while data := await reader.read(65536):
+            inside = (inside or b"BEGIN" in data) and b"ROLLBACK" not in data
             concerned = concerned or (self._statement is not None and self._statement in data)
-            if concerned and b"COMMIT" in data:
+            if concerned and (b"COMMIT" in data or not inside):
                 self._statement = None
                 committing.set()
+            inside = inside and b"COMMIT" not in data
             server.write(data)
             await server.drain()
 

@@ -1,10 +1,9 @@
 """The whole of the reasoning in one call, as the graph makes it."""
 
-from sre_bot.detectors import detect
 from sre_bot.domain.cluster import ClusterSnapshot
 from sre_bot.domain.diagnosis import Diagnosis, Hypothesis
 from sre_bot.domain.source import SourceHistory
-from sre_bot.reasoning import analyse_source, conclude, correlate, propose
+from sre_bot.reasoning import judge
 
 
 def diagnose(
@@ -15,14 +14,8 @@ def diagnose(
     repairable: bool | None = None,
 ) -> Diagnosis:
     """Detect, correlate, propose, conclude."""
-    correlation = correlate(cluster, detect(cluster), analyse_source(cluster, source))
-    hypotheses = propose(correlation, source)
-    return conclude(
-        correlation,
-        hypotheses,
-        fix_threshold=threshold,
-        repairable=source is not None if repairable is None else repairable,
-    )
+    chosen = source is not None if repairable is None else repairable
+    return judge(cluster, source, fix_threshold=threshold, repairable=chosen).diagnosis
 
 
 def best_of(diagnosis: Diagnosis) -> Hypothesis:

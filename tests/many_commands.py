@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
+from sre_bot.cli.commands import TABLE, Place
 from sre_bot.cli.main import main
 from tests.acceptance_stage import Finished
 
@@ -63,4 +64,7 @@ def become(command: Command, out: IO[bytes], err: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps([asdict(run(Command(**one))) for one in json.load(sys.stdin)]))
+    commands = [Command(**one) for one in json.load(sys.stdin)]
+    for name in {command.arguments[0] for command in commands} & TABLE.keys():
+        Place.of(name).load()
+    print(json.dumps([asdict(run(command)) for command in commands]))

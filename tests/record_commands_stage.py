@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from sre_bot.cli.commands import TABLE, Place
 from tests.acceptance_stage import Finished, environment
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["sre_bot.cli.main"])
+_FORKS.set_forkserver_preload(["sre_bot.cli.main", *sorted({Place.of(command).module for command in TABLE})])
 
 
 @dataclass(frozen=True, slots=True)

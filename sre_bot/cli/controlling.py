@@ -114,10 +114,11 @@ async def _paused(record: Record, settings: Settings, repository: str, why: str)
 
 
 async def _resumed(record: Record, repository: str) -> tuple[str, Json]:
-    before = await record.requests.pauses()
-    name = _known(repository, {row["repository"] for row in before if row["repository"]}) if repository else None
-    if not await record.requests.resume(name, asked_by()):
-        raise BadInput("the bot as a whole is not paused" + _of_which(await _pauses(record)))
+    facts = await _pauses(record)
+    paused = [row["repository"] for row in facts["paused"] if row["repository"]]
+    name = next((known for known in paused if known.lower() == repository.lower()), None)
+    if (repository and name is None) or not await record.requests.resume(name, asked_by()):
+        raise BadInput(f"{repository or 'the bot as a whole'} is not paused{_of_which(facts)}")
     facts = await _pauses(record)
     return f"{name or 'The bot'} goes on{_of_which(facts)}.", facts
 

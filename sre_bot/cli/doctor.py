@@ -97,11 +97,18 @@ async def _connections(settings: Settings, tools: Tools) -> list[Check]:
             return f"missing: ARGOCD_APPLICATIONS, without which nothing will be deployed; Argo CD shows us {there}"
         return ", ".join([(await argocd.application(name)).name for name in settings.argocd_applications])
 
+    async def metrics() -> str:
+        if tools.prometheus is None:
+            return "not configured: no metrics are read"
+        series, unseen = await tools.prometheus.metrics(settings.namespaces, await tools.kubernetes.server_time())
+        return f"missing: {unseen[0]}" if unseen and not series else f"{len(series)} series of our namespaces"
+
     return [
         await _try("Jira", jira, "Check JIRA_URL, JIRA_USER, JIRA_TOKEN and, for Data Center, JIRA_CLOUD=false."),
         await _try("GitHub", repositories, "Check GITHUB_URL, GITHUB_TOKEN and the names in GITHUB_REPOSITORIES."),
         await _try("Kubernetes", cluster, "Check KUBECONFIG, KUBE_CONTEXT and the role's read permissions."),
         await _try("Argo CD", applications, "Check ARGOCD_URL, ARGOCD_TOKEN and the names in ARGOCD_APPLICATIONS."),
+        await _try("Prometheus", metrics, "Check PROMETHEUS_URL and PROMETHEUS_TOKEN."),
         _sandbox(tools),
         await _try("model", lambda: _model(settings), "Check MODEL_URL, MODEL_NAME and MODEL_KEY."),
     ]

@@ -1,21 +1,31 @@
-"""``eval``: the whole bot over recorded incidents, scored."""
+"""``eval``: recorded incidents diagnosed, or played to their end, and scored."""
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
-from rich.table import Table
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sre_bot.app import database_url
-from sre_bot.cli.output import AsJson, complain, emit, err, out
-from sre_bot.domain.errors import BadInput, BadRecording, SreBotError
-from sre_bot.evals.harness import Pace, play, staged
-from sre_bot.evals.scoring import Score, score
-from sre_bot.lab.recording import Recording
+from sre_bot.cli import scores
+from sre_bot.cli.output import complain, emit, err, out
+from sre_bot.domain.errors import BadInput
+from sre_bot.evals.campaign import results_of
+from sre_bot.evals.examination import Order, Result, Stage, Unscored
+from sre_bot.evals.incidents import find_incidents
+from sre_bot.evals.page import page
+from sre_bot.evals.regressions import Baseline, changes, regressions
+from sre_bot.evals.report import document
+from sre_bot.evals.shelf import Shelf
 from sre_bot.settings import load
+
+STDOUT = Path("-")
+PAPER = 160
+"""Columns of the tables where no terminal says how many there are."""
 
 
 def evaluate(
@@ -23,104 +33,108 @@ def evaluate(
         list[Path],
         typer.Argument(help="Incident folders, or folders of incident folders.", exists=True, file_okay=False),
     ],
+    stage: Annotated[Stage, typer.Option(help="Diagnose the folders, or play them with the whole bot.")] = "diagnosis",
     only: Annotated[str, typer.Option(help="Only incidents whose folder's name matches this glob.")] = "*",
-    json_file: Annotated[Path | None, typer.Option("--json-file", help="Also write the scores to this file.")] = None,
-    as_json: AsJson = False,
+    jobs: Annotated[int, typer.Option(help="Incidents examined at once, in processes of their own.", min=1)] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the scores here; - is standard output.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures here.", dir_okay=False)] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Compare with this file: what was right may not become wrong.", dir_okay=False)
+    ] = None,
+    update: Annotated[bool, typer.Option("--update", help="Write the baseline instead of comparing with it.")] = False,
+    rename: Annotated[int | None, typer.Option(help="Diagnose each incident under other names too; a seed.")] = None,
+    shuffle: Annotated[int | None, typer.Option(help="Diagnose each in another order too; a seed.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Keep results in this folder, and take from it what is done.", file_okay=False)
+    ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Print the constants that would make the confidence true.")
+    ] = False,
 ) -> int:
-    """Run every incident end to end with an approving reviewer, and compare the ends with what is expected.
+    """Score the answers to recorded incidents against what their folders expect.
 
-    Exits 1 when an incident ended neither as expected nor with a person.
+    Exit codes: 0 all were scored and the gate holds; 1 a folder could not be scored, something right became wrong, a
+    retelling changed an answer, or a played incident did harm or ended badly; 2 the command cannot be used so.
     """
-    folders = find_incidents(paths, only)
-    scores = asyncio.run(_evaluate(folders))
-    document = [one.model_dump() for one in scores]
-    if json_file:
-        json_file.write_text(json.dumps(document, indent=2))
-    if as_json:
-        emit(document)
-    else:
-        out.print(_table(scores))
-        for one in scores:
-            if one.problem:
-                complain(f"{one.incident}: {one.problem}")
-        out.print(f"{sum(one.as_expected for one in scores)} of {len(scores)} ended as expected.")
-    return 0 if all(one.safe for one in scores) else 1
-
-
-def find_incidents(paths: list[Path], only: str = "*") -> list[Path]:
-    """The incident folders at or right below the paths, by name. Raises ``BadInput`` when there is none."""
-    found = [
-        folder
-        for path in paths
-        for folder in ([path] if (path / "incident.yaml").is_file() else sorted(path.iterdir()))
-        if (folder / "incident.yaml").is_file() and folder.match(only)
-    ]
-    if not found:
-        raise BadInput(f"no incident folder in {', '.join(map(str, paths))}; one has an incident.yaml")
-    return found
-
-
-async def _evaluate(folders: list[Path]) -> list[Score]:
-    scores: list[Score] = []
-    with Progress(console=err, transient=True) as progress:
-        task = progress.add_task("incidents", total=len(folders))
-        async with database_url(load()) as url:
-            for folder in folders:
-                progress.update(task, description=folder.name)
-                scores.append(await _one(folder, url))
-                progress.advance(task)
-    return scores
-
-
-async def _one(folder: Path, server_url: str) -> Score:
-    """One incident's score; a folder that cannot be read is reported and stops nothing."""
-    try:
-        recording = Recording.load(folder)
-        async with staged(folder, server_url, Pace()) as stage:
-            return score(recording, await play(stage))
-    except BadRecording as error:
-        return _unscored(folder, "bad recording", str(error))
-    except SreBotError as error:
-        return _unscored(folder, "failed", str(error))
-
-
-def _unscored(folder: Path, outcome: str, problem: str) -> Score:
-    return Score(
-        incident=folder.name,
-        outcome=outcome,
-        expected_verdict="",
-        as_expected=False,
-        safe=False,
-        kind_right=None,
-        object_right=None,
-        culprit_right=None,
-        decoy_hit=None,
-        named_kind="",
-        named_object="",
-        confidence=0.0,
-        seconds=0.0,
-        problem=problem,
+    _check(baseline, rename, shuffle, update=update, stage=stage)
+    before = Baseline.read(baseline) if baseline and not update else None
+    ordered = [Order(folder, stage, 0.0, "", rename, shuffle) for folder in find_incidents(paths, only)]
+    results = asyncio.run(_examine(ordered, stage, jobs, Shelf.at(resume) if resume else None))
+    report = document(
+        stage,
+        [one for one in results if isinstance(one, Result)],
+        [one for one in results if isinstance(one, Unscored)],
     )
+    _write(report, json_file, html)
+    now = Baseline.of(report)
+    if baseline and update:
+        now.write(baseline)
+    if json_file != STDOUT:
+        _show(report, before, now, fit=fit)
+    problems = _problems(report, before, now)
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
 
 
-def _table(scores: list[Score]) -> Table:
-    table = Table("incident", "expected", "ended", "named", "kind", "object", "culprit", "sure", "s", box=None)
-    for one in scores:
-        style = "" if one.as_expected else ("yellow" if one.safe else "red")
-        named = f"{one.named_kind} {one.named_object}"
-        marks = [_mark(one.kind_right), _mark(one.object_right), _mark(one.culprit_right)]
-        table.add_row(
-            one.incident,
-            one.expected_verdict,
-            one.outcome,
-            named,
-            *marks,
-            f"{one.confidence:.0%}",
-            f"{one.seconds:.1f}",
-            style=style,
-        )
-    return table
+def _check(baseline: Path | None, rename: int | None, shuffle: int | None, *, update: bool, stage: Stage) -> None:
+    if update and baseline is None:
+        raise BadInput("--update writes a baseline; name its file with --baseline")
+    if stage == "full" and (rename, shuffle) != (None, None):
+        raise BadInput("--rename and --shuffle retell what is diagnosed; leave out --stage full")
 
 
-def _mark(right: bool | None) -> str:
-    return {True: "✓", False: "✗", None: "-"}[right]
+async def _examine(orders: list[Order], stage: Stage, jobs: int, shelf: Shelf | None) -> list[Result | Unscored]:
+    settings = load()
+    orders = [replace(order, fix_threshold=settings.fix_threshold) for order in orders]
+    if stage == "diagnosis":
+        return _results(orders, jobs, shelf)
+    async with database_url(settings) as url:
+        return await asyncio.to_thread(_results, [replace(order, database_url=url) for order in orders], jobs, shelf)
+
+
+def _results(orders: list[Order], jobs: int, shelf: Shelf | None) -> list[Result | Unscored]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    results: list[Result | Unscored] = []
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("incidents", total=len(orders))
+        for result in results_of(orders, jobs, shelf):
+            results.append(result)
+            progress.update(task, advance=1, description=result.incident)
+    return results
+
+
+def _write(report: dict[str, Any], json_file: Path | None, html: Path | None) -> None:
+    if json_file == STDOUT:
+        emit(report)
+    elif json_file:
+        json_file.write_text(json.dumps(report, indent=2) + "\n")
+    if html:
+        html.write_text(page(report))
+
+
+def _show(report: dict[str, Any], before: Baseline | None, now: Baseline, *, fit: bool) -> None:
+    paper = out if out.is_terminal else Console(highlight=False, width=PAPER)
+    paper.print(scores.incidents_table(report["incidents"]))
+    paper.print()
+    paper.print(scores.totals_table(report))
+    if before and (changed := scores.changed_totals(changes(before, now))):
+        out.print(f"since the baseline: {changed}", soft_wrap=True)
+    for line in scores.calibration_lines(report["calibration"]) if fit else ():
+        out.print(line, soft_wrap=True)
+
+
+def _problems(report: dict[str, Any], before: Baseline | None, now: Baseline) -> list[str]:
+    """What makes the exit code 1, a sentence each."""
+    unscored = [f"{one['incident']}: {one['problem']}" for one in report["problems"]]
+    played = [(one["incident"], one["ending"]) for one in report["incidents"] if one["ending"]]
+    harmful = [f"{name}: a deployment did harm" for name, ending in played if ending["harmed"]]
+    unsafe = [
+        f"{name}: it ended {ending['outcome']}, neither as expected nor with a person. {ending['problem']}".strip()
+        for name, ending in played
+        if not ending["safe"]
+    ]
+    lost = regressions(before, now) if before else []
+    return [*unscored, *harmful, *unsafe, *scores.told_differently(report), *lost]

@@ -44,11 +44,11 @@ def effects(workflow: Workflow, as_json: AsJson = False) -> None:
     for effect in found:
         table.add_row(
             f"{effect['intended_at']:%Y-%m-%d %H:%M:%S}",
-            Text(effect["name"]),
+            Text(effect["name"], overflow="fold"),
             str(effect["round"]),
             Text(effect["status"], style=EFFECT_STYLES[effect["status"]]),
             str(effect["tries"]),
-            Text(", ".join(f"{name} {value}" for name, value in (effect["result"] or {}).items())),
+            Text(", ".join(f"{name} {value}" for name, value in (effect["result"] or {}).items()), overflow="fold"),
         )
     out.print(table if found else "It has done nothing outside.")
 

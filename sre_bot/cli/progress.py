@@ -1,4 +1,4 @@
-"""Live progress: each transition as it is recorded, read from the record itself."""
+"""Live progress: each transition as it is recorded, read from the record itself; Redis may say when to look."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,9 +10,7 @@ from sre_bot.app import Record
 from sre_bot.cli.output import err, position
 from sre_bot.domain.states import Position
 from sre_bot.domain.workflow import StateTransition
-
-PAUSE = 0.2
-"""Seconds between two looks at the record."""
+from sre_bot.persistence.hot.progress import Progress
 
 
 @asynccontextmanager
@@ -21,23 +19,52 @@ async def shown(record: Record, workflow_id: str, *, quiet: bool) -> AsyncGenera
     if quiet:
         yield
         return
-    task = asyncio.create_task(_watch(record, workflow_id))
+    watch = Watch(record, workflow_id)
+    task = asyncio.create_task(_print_for_ever(watch))
     try:
         yield
     finally:
-        await asyncio.sleep(PAUSE)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    _print(await watch.new())
 
 
-async def _watch(record: Record, workflow_id: str) -> None:
-    seen = 0
+async def follow_to_the_end(record: Record, workflow_id: str) -> AsyncGenerator[StateTransition]:
+    """Every transition of a workflow, those to come as they happen; stops when it has an outcome."""
+    watch, ended = Watch(record, workflow_id), False
+    while not ended:
+        ended = (await record.workflows.get(workflow_id)).outcome is not None
+        for row in await watch.new():
+            yield row
+        if not ended:
+            await watch.progress.wait()
+
+
+class Watch:
+    """A look at a workflow's log that remembers what it has seen."""
+
+    def __init__(self, record: Record, workflow_id: str) -> None:
+        self.progress = Progress(record.hot, workflow_id)
+        self._record = record
+        self._workflow_id = workflow_id
+        self._seen = 0
+
+    async def new(self) -> tuple[StateTransition, ...]:
+        """What was recorded since the last look."""
+        rows = await self._record.workflows.transitions(self._workflow_id)
+        new, self._seen = rows[self._seen :], len(rows)
+        return new
+
+
+async def _print_for_ever(watch: Watch) -> None:
     while True:
-        rows = await record.workflows.transitions(workflow_id)
-        for row in rows[seen:]:
-            err.print(line(row))
-        seen = len(rows)
-        await asyncio.sleep(PAUSE)
+        _print(await watch.new())
+        await watch.progress.wait()
+
+
+def _print(rows: tuple[StateTransition, ...]) -> None:
+    for row in rows:
+        err.print(line(row))
 
 
 def line(row: StateTransition) -> Text:

@@ -1,20 +1,29 @@
-"""``run``, ``serve``, ``migrate``: the commands that do the work."""
+"""``run``, ``serve``, ``take-up``, ``health``, ``migrate``: the commands that do the work and look after it."""
 
 import asyncio
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Annotated
 
 import typer
+from psycopg import OperationalError
+from rich.text import Text
 
-from sre_bot.app import App, compose, database_url
+from sre_bot.app import App, Record, compose, database_url
 from sre_bot.cli import progress
 from sre_bot.cli.output import AsJson, emit, err, out, where, why_not_resolved
-from sre_bot.domain.errors import LeaseHeld
+from sre_bot.domain.errors import LeaseHeld, SreBotError
 from sre_bot.domain.workflow import WorkflowState
-from sre_bot.persistence import migrations
+from sre_bot.persistence import migrations, roles
+from sre_bot.persistence.database import Database
 from sre_bot.settings import load
 from sre_bot.worker.following import follow
+from sre_bot.worker.health import PATIENCE, Health, Reason
+from sre_bot.worker.service import Service
+
+_SIGNS = {"ok": Text("✓", "green"), "noted": Text("!", "yellow"), "bad": Text("✗", "red")}
 
 
 def run(
@@ -42,13 +51,36 @@ def serve() -> None:
     asyncio.run(_serve())
 
 
-def migrate(as_json: AsJson = False) -> None:
-    """Bring the database up to date; safe to run at any time, and twice at once."""
-    applied = asyncio.run(_migrate())
+def health(as_json: AsJson = False) -> int:
+    """Say whether the bot can work, and every reason why not; exits 1 when it cannot."""
+    found = asyncio.run(_health())
     if as_json:
-        emit({"applied": list(applied)})
+        emit(found.to_dict())
     else:
-        out.print("\n".join(applied) if applied else "The database is up to date.")
+        for reason in found.reasons:
+            out.print(_SIGNS[reason.level], f"{reason.name}: {reason.said}", soft_wrap=True)
+    return 0 if found.ready else 1
+
+
+def take_up(workflow: Annotated[str, typer.Argument(help="A workflow's id.")]) -> None:
+    """Run one workflow as far as it goes now; what `serve` starts for one on which its runners died."""
+    asyncio.run(_take_up(workflow))
+
+
+def migrate(
+    role: Annotated[
+        str, typer.Option(help="Then let this role work on it, which can append to the log and not rewrite it.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bring the database up to date; safe to run at any time, and twice at once."""
+    applied = asyncio.run(_migrate(role))
+    if as_json:
+        emit({"applied": list(applied), "granted_to": role or None})
+        return
+    out.print("\n".join(applied) if applied else "The database is up to date.")
+    if role:
+        out.print(f"{role} may work on it; the log it can only append to.", markup=False)
 
 
 async def _run(ticket: str, *, wait: bool, quiet: bool) -> tuple[WorkflowState, str]:
@@ -76,9 +108,51 @@ async def _serve() -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, service.stop)
         err.print(f"sre-bot serves projects {', '.join(app.settings.jira_projects)}; stop it with Ctrl-C")
-        await service.run()
+        async with _answering(app, service):
+            await service.run()
 
 
-async def _migrate() -> tuple[str, ...]:
+@asynccontextmanager
+async def _answering(app: App, service: Service) -> AsyncGenerator[None]:
+    """Answer how we are doing, where that is asked for."""
+    settings, examination = app.settings, app.record.examination()
+    if not settings.health_port:
+        yield
+        return
+    from sre_bot.server.health import health_app, listening  # a web server that only this needs
+
+    pages = health_app(service.stuck, lambda: examination.health(app.owner))
+    async with listening(pages, settings.health_host, settings.health_port):
+        yield
+
+
+async def _health() -> Health:
     async with database_url(load()) as url:
-        return await migrations.migrate(url)
+        try:
+            async with asyncio.timeout(2 * PATIENCE):
+                with suppress(SreBotError):  # a newer schema is a reason among others
+                    await migrations.pending(url)  # a pool tries again and again; this says at once why nobody answers
+                async with Database.open(url) as database:
+                    return await Record.of(database).examination().health()
+        except (TimeoutError, OperationalError) as error:
+            return Health((Reason("database", "bad", f"out of reach: {str(error) or 'no answer'}"),))
+
+
+async def _take_up(workflow_id: str) -> None:
+    async with compose(load()) as app:
+        lease = timedelta(seconds=app.settings.lease_seconds)
+        claim = await app.record.workflows.claim(workflow_id, app.owner, lease)
+        running = asyncio.create_task(app.runner.run(claim))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        try:
+            await running
+        except asyncio.CancelledError:
+            await app.record.workflows.release(claim, due_in=timedelta(0))
+
+
+async def _migrate(role: str) -> tuple[str, ...]:
+    async with database_url(load()) as url:
+        applied = await migrations.migrate(url)
+        if role:
+            await roles.grant(url, role)
+        return applied

@@ -118,14 +118,14 @@ def addresses_in(setting: Setting) -> Iterator[Address]:
 
 
 def _is_pair(host: str, port: int) -> bool:
-    return 1 <= port <= 65535 and not _FILE.search(host) and (bool(_IP.fullmatch(host)) or not host[0].isdigit())
+    return 1 <= port <= 65535 and not _FILE.search(host) and (bool(_IP.fullmatch(host)) or not host[0].isdecimal())
 
 
 def _is_lone_host(value: str) -> bool:
     return (
         bool(_BARE.fullmatch(value))
         and len(value) <= 253
-        and not value.isdigit()
+        and not value.isdecimal()
         and not _FILE.search(value)
         and not _VALUE_NOUN.match(value)
         and (value == value.lower())
@@ -137,7 +137,7 @@ def addresses_of(configuration: Configuration) -> tuple[Address, ...]:
     ports = {
         (setting.container, str(setting.holder), _stem(setting.key, _PORT_KEY)): setting
         for setting in configuration.settings
-        if _PORT_KEY.search(_CAMEL.sub("_", setting.key)) and setting.value.isdigit()
+        if _PORT_KEY.search(_CAMEL.sub("_", setting.key)) and setting.value.isdecimal()
     }
     found: dict[tuple[str, str, str, int | None], Address] = {}
     for setting in configuration.settings:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sre_bot.detectors.addresses import nearest
+from sre_bot.detectors.calls import selected_workloads
 from sre_bot.detectors.fields import condition, mappings, number, quantity, step, text, when
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
@@ -31,6 +32,7 @@ _DENIED = re.compile(
     r'admission webhook "([^"]+)" denied|violates PodSecurity "([^"]+)"|ValidatingAdmissionPolicy \'([^\']+)\' .*denied'
     r'|failed calling webhook "([^"]+)"|unable to validate against any security context constraint'
 )
+_CALLED = re.compile(r"failed calling webhook [^\n]*?https://([\w-]+)\.([\w-]+)\.svc")
 _PRIORITY = re.compile(r"no PriorityClass with name (\S+) was found")
 _INVALID = re.compile(
     r'is invalid: ([\w.\[\]"/-]+): (?:Invalid value|Required value|Unsupported value|Forbidden|Duplicate value)'
@@ -114,6 +116,8 @@ def _judge(index: ClusterIndex, workload: Workload, refusal: Refusal) -> Iterato
             "",
             f"priority class {match[1]} does not exist",
         )
+    elif silent := _silent_webhook(index, said):
+        yield _of_the_webhook(workload, refusal, *silent)
     elif match := _DENIED.search(said):
         named = next((group for group in match.groups() if group), match[0])
         yield _finding(
@@ -123,6 +127,38 @@ def _judge(index: ClusterIndex, workload: Workload, refusal: Refusal) -> Iterato
         yield _finding(
             workload, refusal, FaultKind.INVALID_CONFIG, match[1], match[1], "", f"the field {match[1]} is invalid"
         )
+
+
+def _silent_webhook(index: ClusterIndex, said: str) -> tuple[ObjectRef, Workload] | None:
+    """The Service and the workload behind a webhook that cannot be called, where that workload has no ready pod.
+
+    With ``failurePolicy: Fail`` a webhook that does not answer refuses everything
+    (…/reference/access-authn-authz/extensible-admission-controllers/#failure-policy).
+    """
+    called = _CALLED.search(said)
+    service = index.get("Service", called[2], called[1]) if called else None
+    behind = selected_workloads(index, service) if service is not None else ()
+    dead = [one for one in behind if not any(pod.ready for pod in one.pods)]
+    return (ObjectRef.of(service), dead[0]) if service is not None and dead and len(dead) == len(behind) else None
+
+
+def _of_the_webhook(workload: Workload, refusal: Refusal, service: ObjectRef, server: Workload) -> Finding:
+    """The webhook's own workload is to blame: scaled to 0, or ill; in the latter case its own fault is the cause."""
+    none = number(server.thing, "spec", "replicas") == 0
+    field = "spec.replicas" if none else ""
+    said = "is scaled to 0" if none else "has no ready pod"
+    return Finding(
+        kind=FaultKind.ZERO_REPLICAS if none else FaultKind.ADMISSION_DENIED,
+        object=server.ref if none else workload.ref,
+        field=field if none else workload.field,
+        observed="0" if none else service.name,
+        expected="",
+        message=f"The pods of {workload.ref.name} are refused: their webhook's {server.ref.name} {said}.",
+        directness="stated",
+        evidence=(refusal.evidence, seen_field(server.ref, "spec.replicas", server.replicas)),
+        since=refusal.since,
+        hurts=(workload.ref, service) if none else (server.ref, service),
+    )
 
 
 def _quota(index: ClusterIndex, workload: Workload, refusal: Refusal, quota: str, asked: str, limited: str) -> Finding:

@@ -47,8 +47,8 @@ def selections(index: ClusterIndex) -> dict[ObjectRef, tuple[Workload, ...]]:
 
 def _selected(index: ClusterIndex, service: KubernetesObject) -> Iterator[Workload]:
     selector = mapping(service, "spec", "selector")
-    for workload in index.workloads_in(ObjectRef.of(service).namespace) if selector else ():
-        if workload.labels and matches_labels(selector, workload.labels):
+    for workload in index.workloads_labelled(ObjectRef.of(service).namespace, selector) if selector else ():
+        if matches_labels(selector, workload.labels):
             yield workload
 
 
@@ -64,6 +64,15 @@ def callers(index: ClusterIndex) -> dict[ObjectRef, tuple[Call, ...]]:
         if call.target.service is not None:
             found.setdefault(ObjectRef.of(call.target.service), []).append(call)
     return {service: tuple(known) for service, known in found.items()}
+
+
+def clients(index: ClusterIndex) -> dict[ObjectRef, frozenset[ObjectRef]]:
+    """The workloads that are configured to call each workload, by way of its Services."""
+    found: dict[ObjectRef, set[ObjectRef]] = {}
+    for service, calling in index.once(callers).items():
+        for server in index.once(selections).get(service, ()):
+            found.setdefault(server.ref, set()).update(call.workload.ref for call in calling)
+    return {server: frozenset(known - {server}) for server, known in found.items()}
 
 
 def common_port(index: ClusterIndex, service: KubernetesObject) -> int | None:

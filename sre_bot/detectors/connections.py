@@ -21,7 +21,8 @@ _UNRESOLVED = tuple(
         rf"could not translate host name \"{_H}\"",
         rf"(?:Could not|Couldn't|cannot|can't|unable to|failed to) resolve(?: host(?:name)?| address| name"
         rf"| '?dns'?)?[: ]+['\"]?{_H}['\"]?",
-        rf"Failed to resolve ['\"]{_H}['\"]",
+        rf"Failed to resolve ['\"]{_H}(?::(\d+))?['\"]",
+        rf"Couldn't resolve server {_H}:(\d+)",
         rf"bad address ['\"]?{_H}",
         rf"host not found in upstream \"{_H}(?::(\d+))?\"",
         rf"(?:getaddrinfo|gethostbyname|resolve)\w*\(?[ '\"(]+{_H}['\")]*[^\n]{{0,40}}(?:Name or service not known"

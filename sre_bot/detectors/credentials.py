@@ -6,6 +6,7 @@ A refused password is a matter of the credential; a refusal that names the ident
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sre_bot.detectors.addresses import nearest
 from sre_bot.detectors.calls import configurations
@@ -14,7 +15,7 @@ from sre_bot.detectors.fields import mappings, text, texts
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.sightings import seen_field, seen_line, seen_setting
-from sre_bot.detectors.troubles import Trouble, troubles
+from sre_bot.detectors.troubles import Trouble, remarks, troubles
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
@@ -48,19 +49,25 @@ _RIGHTS = re.compile(
     r"|PERMISSION_DENIED|403 Forbidden",
     re.IGNORECASE,
 )
+_REMEMBERED = timedelta(hours=3)
 _USER = re.compile(r"(?:user|role)[ =:]*[\"'`]([\w.@-]+)[\"'`]", re.IGNORECASE)
 _USER_KEY = re.compile(r"(?:^|[_.-])(?:user(?:name)?|login|role)$", re.IGNORECASE)
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
-    """Read the logs of every workload."""
+    """Read the logs of every workload; a refusal of some time ago stands as long as the roles still refuse."""
+    for lines in index.once(remarks).values():
+        for one in lines:
+            match = _RBAC.search(one.line.text.replace("\\", ""))
+            if match and (one.fatal or one.line.is_present(index.now) or _still_lacks(index, one, match)):
+                yield _rbac(index, one, match)
     for ref, lines in index.once(troubles).items():
         workload = index.workload_by_ref.get(ref)
         for one in lines if workload else ():
             text_ = one.line.text
-            if match := _RBAC.search(text_):
-                yield _rbac(index, one, match)
-            elif _RIGHTS.search(text_) and not _REFUSED.search(text_):
+            if _RBAC.search(text_.replace("\\", "")):
+                continue
+            if _RIGHTS.search(text_) and not _REFUSED.search(text_):
                 yield _rights(one)
             elif workload and (said := _REFUSED.search(text_) or (_ANY_REFUSAL.search(text_) if one.fatal else None)):
                 yield from _credentials(index, workload, one, said[0])
@@ -112,6 +119,13 @@ def _setting(settings: list[Setting], user: str, *, unknown_user: bool) -> Setti
     return order[0] if order else None
 
 
+def _still_lacks(index: ClusterIndex, one: Trouble, match: re.Match[str]) -> bool:
+    """Whether the roles at hand still lack the right that was missed within the last hours."""
+    recent = one.line.at is not None and index.now - one.line.at <= _REMEMBERED
+    place = match[6] or match[1]
+    return recent and _grant(index, match[1], match[2], match[3], match[4], place)[0] is not None
+
+
 def _rbac(index: ClusterIndex, one: Trouble, match: re.Match[str]) -> Finding:
     """Find the role that lacks the right; else the binding that misses its role or its subject."""
     namespace, account, verb, resource = match[1], match[2], match[3], match[4]
@@ -138,6 +152,7 @@ Grant = tuple[ObjectRef | None, str, str, str, tuple[Evidence, ...]]
 
 def _grant(index: ClusterIndex, namespace: str, account: str, verb: str, resource: str, place: str) -> Grant:
     bindings = [*index.of_kind("RoleBinding", place), *index.of_kind("ClusterRoleBinding")]
+    lacking: list[Grant] = []
     for binding in bindings:
         ref = ObjectRef.of(binding)
         if not any(_is_subject(one, namespace, account, place) for one in mappings(binding, "subjects")):
@@ -153,9 +168,12 @@ def _grant(index: ClusterIndex, namespace: str, account: str, verb: str, resourc
                 nearest(name, known),
                 (seen_field(ref, "roleRef", binding.get("roleRef")),),
             )
-        if role is not None and not _grants(role, verb, resource):
-            return _lacking(role, verb, resource)
-    return _lost_subject(bindings, namespace, account)
+        if role is not None and _grants(role, verb, resource):
+            return None, "", "", "", ()
+        if role is not None:
+            lacking.append(_lacking(role, verb, resource))
+    about = [grant for grant in lacking if ".verbs" in grant[1]] or lacking
+    return about[0] if about else _lost_subject(bindings, namespace, account)
 
 
 def _lacking(role: KubernetesObject, verb: str, resource: str) -> Grant:

@@ -7,7 +7,8 @@ limit.
 import re
 from collections.abc import Iterator
 
-from sre_bot.detectors.calls import calls, configurations, selected_workloads
+from sre_bot.detectors.calls import calls, clients, configurations, selected_workloads
+from sre_bot.detectors.configuration import Setting
 from sre_bot.detectors.fields import mappings, text
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.loglines import earliest
@@ -38,6 +39,9 @@ _POOL_EMPTY = re.compile(
 )
 _POOL_KEY = re.compile(r"pool|max.?conn|connections?$|max.?open|max.?idle", re.IGNORECASE)
 _LIMIT_KEY = re.compile(r"max.?connections|max.?clients", re.IGNORECASE)
+_READ_ONLY_KEY = re.compile(
+    r"read[_-]?only[\w\s=:-]*?[=\s:]+(?:on|1|true|yes)\b|--read-only$|hot_standby=on", re.IGNORECASE
+)
 _ENGINES = {
     "postgres": (5432, ("postgres",)),
     "mysql": (3306, ("mysql", "mariadb")),
@@ -67,7 +71,7 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
                     said[0],
                     server_of(index, one) or one.workload,
                     "refuses writes",
-                    _LIMIT_KEY,
+                    _READ_ONLY_KEY,
                 )
             elif said := _SERVER_FULL.search(one.line.text):
                 yield _finding(
@@ -117,11 +121,18 @@ def _has_image(index: ClusterIndex, ref: ObjectRef, images: tuple[str, ...]) -> 
     )
 
 
+def _sets(setting: Setting, key: re.Pattern[str]) -> bool:
+    """Whether a setting is the limit that is looked for, or switches writing off."""
+    if key is not _READ_ONLY_KEY:
+        return bool(key.search(setting.key)) and setting.value.isdecimal()
+    return bool(key.search(f"{setting.key}={setting.value}")) and not setting.sensitive
+
+
 def _finding(
     index: ClusterIndex, one: Trouble, kind: FaultKind, said: str, ref: ObjectRef, what: str, key: re.Pattern[str]
 ) -> Finding:
     holder = index.once(configurations).get(ref)
-    setting = next((s for s in holder.settings if key.search(s.key) and s.value.isdigit()), None) if holder else None
+    setting = next((one for one in holder.settings if _sets(one, key)), None) if holder else None
     shown = [seen_setting(setting)] if setting else []
     return Finding(
         kind=kind,
@@ -134,5 +145,5 @@ def _finding(
         evidence=(seen_line(one.line), *shown, seen_field(ref, "metadata.name", ref.name)),
         since=earliest(one.line.first),
         container=one.container.name if ref == one.workload else "",
-        hurts=tuple(sorted({one.workload} - {ref}, key=str)),
+        hurts=tuple(sorted({one.workload, *index.once(clients).get(ref, ())} - {ref}, key=str)),
     )

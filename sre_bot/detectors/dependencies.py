@@ -7,12 +7,15 @@ Service names resolve within the namespace, ``name.namespace`` across namespaces
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from sre_bot.detectors.addresses import Address, Names, likeness, nearest, service_ports
-from sre_bot.detectors.calls import Call, callers, calls, common_port, names
+from sre_bot.detectors.calls import Call, callers, calls, common_port, names, selected_workloads
 from sre_bot.detectors.configuration import Setting
 from sre_bot.detectors.connections import Failure, failure
+from sre_bot.detectors.drivers import Driver, nameless, unresolved
+from sre_bot.detectors.endpoints import serves
 from sre_bot.detectors.fields import text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
@@ -27,6 +30,9 @@ _ROUTE = re.compile(
 """Directives of nginx, HAProxy, Caddy and Apache."""
 
 
+_CONTEXT = 4
+
+
 class Complaint(NamedTuple):
     """A failed connection and the log line that tells of it."""
 
@@ -38,19 +44,87 @@ def complaints(index: ClusterIndex) -> dict[ObjectRef, tuple[Complaint, ...]]:
     """The failed connections that each workload logs at present."""
     found: dict[ObjectRef, tuple[Complaint, ...]] = {}
     for ref, lines in index.once(troubles).items():
-        read = tuple(Complaint(failed, line) for line in lines if (failed := failure(line.line.text)))
+        read = tuple(
+            Complaint(failed, line)
+            for line in lines
+            if (failed := failure(line.line.text) or _of_the_only_one(index, ref, line))
+        )
         if read:
             found[ref] = read
     return found
 
 
-def calls_by_key(index: ClusterIndex) -> dict[str, tuple[Call, ...]]:
-    """The configured calls by the key of their setting, calls without key apart."""
-    found: dict[str, list[Call]] = {}
+def _of_the_only_one(index: ClusterIndex, ref: ObjectRef, one: Trouble) -> Failure | None:
+    """A client's error that names no host, where the workload is configured for one server of that technology only."""
+    told = nameless(one.line.text)
+    if told is None:
+        return _of_the_only_stranger(index, ref, one) if unresolved(one.line.text) else None
+    how, driver = told
+    meant = {
+        (address.host, address.port)
+        for call in index.once(calls_from).get(ref, ())
+        if _speaks(address := call.address, driver)
+    }
+    return Failure(how, *next(iter(meant))) if len(meant) == 1 else None
+
+
+def _of_the_only_stranger(index: ClusterIndex, ref: ObjectRef, one: Trouble) -> Failure | None:
+    """A name that does not resolve and that the error does not tell: the only configured host that is no Service.
+
+    Of several, the one that the lines just before speak of.
+    """
+    strangers = {
+        call.address.host: call.address.port
+        for call in index.once(calls_from).get(ref, ())
+        if call.target.service is None and call.target.meaning not in ("local", "pod")
+    }
+    if len(strangers) > 1:
+        before = "\n".join(_lines_before(index, one))
+        strangers = {host: port for host, port in strangers.items() if host in before}
+    return Failure("unresolved", *next(iter(strangers.items()))) if len(strangers) == 1 else None
+
+
+def _lines_before(index: ClusterIndex, one: Trouble) -> Iterator[str]:
+    for log in index.logs_of(one.pod, one.container.name):
+        if log.previous == one.line.previous:
+            yield from islice(log.text.splitlines(), max(0, one.line.number - 1 - _CONTEXT), one.line.number)
+
+
+def _speaks(address: Address, driver: Driver) -> bool:
+    if address.port is not None:
+        return address.port in driver.ports
+    named = f"{address.scheme} {address.host} {address.setting.key}".lower()
+    return any(word in named for word in driver.words)
+
+
+def calls_from(index: ClusterIndex) -> dict[ObjectRef, tuple[Call, ...]]:
+    """The configured calls of each workload."""
+    found: dict[ObjectRef, list[Call]] = {}
     for call in index.once(calls):
-        if call.address.setting.key:
-            found.setdefault(call.address.setting.key, []).append(call)
-    return {key: tuple(same) for key, same in found.items()}
+        found.setdefault(call.workload.ref, []).append(call)
+    return {ref: tuple(same) for ref, same in found.items()}
+
+
+def hosts_by_key(index: ClusterIndex) -> dict[str, tuple[tuple[str, int, int], ...]]:
+    """The hosts configured under each key: by how many calls, and by how many that reach a Service; these first."""
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for call in index.once(calls):
+        if key := call.address.setting.key:
+            hosts = found.setdefault(key, {})
+            all_, reaching = hosts.get(call.address.host, (0, 0))
+            hosts[call.address.host] = (all_ + 1, reaching + (call.target.service is not None))
+    return {
+        key: tuple(sorted(((host, *counts) for host, counts in hosts.items()), key=lambda one: (-one[2], one[0])))
+        for key, hosts in found.items()
+    }
+
+
+def own_calls(index: ClusterIndex) -> dict[tuple[ObjectRef, str], tuple[Call, ...]]:
+    """The configured calls of each workload by the key of their setting."""
+    found: dict[tuple[ObjectRef, str], list[Call]] = {}
+    for call in index.once(calls):
+        found.setdefault((call.workload.ref, call.address.setting.key), []).append(call)
+    return {place: tuple(same) for place, same in found.items()}
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
@@ -129,14 +203,17 @@ def _right_name(index: ClusterIndex, call: Call) -> str:
 
 def _usual_value(index: ClusterIndex, call: Call) -> str:
     """The host that most others have under the same key and that names a Service from here too; ties by name."""
-    resolver = index.once(names)
-    others = Counter(
-        other.address.host
-        for other in index.once(calls_by_key).get(call.address.setting.key, ())
-        if other.workload.ref != call.workload.ref and other.target.service is not None
-    )
-    known = [host for host in others if resolver.resolve(host, call.workload).service is not None]
-    return min(known, key=lambda host: (-others[host], host)) if known else ""
+    resolver, key = index.once(names), call.address.setting.key
+    same = index.once(own_calls).get((call.workload.ref, key), ())
+    own = Counter(one.address.host for one in same if one.target.service is not None)
+    best, most = "", 0
+    for host, _, reaching in index.once(hosts_by_key).get(key, ()):
+        if reaching <= most:
+            break
+        others = reaching - own[host]
+        if others > most and resolver.resolve(host, call.workload).service is not None:
+            best, most = host, others
+    return best
 
 
 def _wrong_port(
@@ -144,7 +221,7 @@ def _wrong_port(
 ) -> Iterator[Finding]:
     """A port that the Service does not offer is refused or dropped, whatever its pods listen on."""
     port, offered = call.address.port, service_ports(service)
-    if port is None or port in offered or not offered or text(service, "spec", "clusterIP") == "None":
+    if port is None or port in offered or not offered or _answers_itself(index, service, port, told):
         return
     if common_port(index, service) == port:
         return
@@ -162,6 +239,17 @@ def _wrong_port(
         f"{', '.join(map(str, offered))}",
         service,
     )
+
+
+def _answers_itself(index: ClusterIndex, service: KubernetesObject, port: int, told: tuple[Complaint, ...]) -> bool:
+    """Whether a headless Service may answer on a port that it does not list: its name leads to the pods themselves.
+
+    They do not where none of them declares the port and the caller is refused (Service API, headless Services).
+    """
+    if text(service, "spec", "clusterIP") != "None":
+        return False
+    declared = any(serves(one, str(port)) for one in selected_workloads(index, service))
+    return declared or not any(one.failure.how == "refused" for one in told)
 
 
 def _usual_port(index: ClusterIndex, call: Call, offered: tuple[int, ...]) -> str:
@@ -191,8 +279,10 @@ def _odd_one_out(index: ClusterIndex, call: Call, told: tuple[Complaint, ...]) -
 
 def _has_no_way(index: ClusterIndex, call: Call) -> bool:
     """Whether siblings have several values under that key, so that none is usual."""
-    same = index.once(calls_by_key).get(call.address.setting.key, ())
-    return len({other.address.host for other in same if other.workload.ref != call.workload.ref}) != 1
+    key = call.address.setting.key
+    own = Counter(one.address.host for one in index.once(own_calls).get((call.workload.ref, key), ()))
+    others = islice((host for host, all_, _ in index.once(hosts_by_key).get(key, ()) if all_ > own[host]), 2)
+    return len(tuple(others)) != 1
 
 
 def _nobody_at_home(index: ClusterIndex, call: Call, told: tuple[Complaint, ...]) -> Iterator[Finding]:

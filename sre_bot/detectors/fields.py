@@ -70,7 +70,7 @@ def number(thing: Any, *path: str | int) -> int | None:
         return None
     if isinstance(found, int):
         return found
-    return int(found) if isinstance(found, str) and found.isdigit() else None
+    return int(found) if isinstance(found, str) and found.isdecimal() and len(found) < 20 else None
 
 
 def texts(thing: Any, *path: str | int) -> list[str]:
@@ -90,6 +90,8 @@ def when(stamp: Any) -> datetime | None:
     try:
         read = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
     except ValueError:
+        return None
+    if not 1970 <= read.year < 3000:  # no cluster's clock; and a difference to it may be beyond what a date can hold
         return None
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 

@@ -6,12 +6,14 @@ process's user decide the rest (https://kubernetes.io/docs/tasks/configure-pod-c
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sre_bot.detectors.addresses import nearest
+from sre_bot.detectors.calls import clients
 from sre_bot.detectors.configuration import keys_of
 from sre_bot.detectors.fields import dig, mapping, mappings, text, when
 from sre_bot.detectors.index import ClusterIndex
-from sre_bot.detectors.loglines import earliest
+from sre_bot.detectors.loglines import RECENT, earliest
 from sre_bot.detectors.pods import Container, Pod
 from sre_bot.detectors.sightings import seen_event, seen_field, seen_line
 from sre_bot.detectors.troubles import Trouble, troubles
@@ -31,6 +33,7 @@ _FULL = re.compile(
 _ABSENT = re.compile(
     r"no such file or directory|FileNotFoundError|FileNotFoundException|NoSuchFileException|ENOENT", re.IGNORECASE
 )
+_REMEMBERED = timedelta(hours=3)
 _PATH = re.compile(r"(?<![\w/.:])(/(?:[\w.@+-]+/?)+)")
 _EVICTED = re.compile(
     r'Usage of EmptyDir volume "([^"]+)" exceeds the limit "([^"]+)"'
@@ -43,8 +46,8 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
     """Read the logs of every workload for refused and failed writes, then the evictions for storage."""
     for lines in index.once(troubles).values():
         for one in lines:
-            if _FULL.search(one.line.text):
-                yield _full(one)
+            if said := _FULL.search(one.line.text):
+                yield _full(index, one, said)
             elif _REFUSED.search(one.line.text):
                 yield from _refused(one)
             elif one.fatal and _ABSENT.search(one.line.text):
@@ -159,7 +162,7 @@ def mount_of(container: Container, paths: list[str]) -> tuple[dict[str, object] 
     return None, paths[0] if paths else ""
 
 
-def _full(one: Trouble) -> Finding:
+def _full(index: ClusterIndex, one: Trouble, said: re.Match[str]) -> Finding:
     """The volume of the path that the line names; else the only claim of the pod; else the container's own storage."""
     paths = _PATH.findall(one.line.text)
     mount, path = mount_of(one.container, paths)
@@ -170,9 +173,9 @@ def _full(one: Trouble) -> Finding:
             FaultKind.DISK_FULL,
             claim,
             "spec.resources.requests.storage",
-            path or "no space left",
+            path or said[0],
             "",
-            hurts=(one.workload,),
+            hurts=tuple(sorted({one.workload, *index.once(clients).get(one.workload, ())}, key=str)),
         )
     volume = next(
         (v for v in mappings(one.pod.spec, "volumes") if mount and text(v, "name") == text(mount, "name")), {}
@@ -190,7 +193,7 @@ def _full(one: Trouble) -> Finding:
             seen_field(one.workload, f"{one.pod.field}.volumes[{place}]", volume),
         )
     field = f"{one.container.field}.resources.limits.ephemeral-storage"
-    return _finding(one, FaultKind.DISK_FULL, one.workload, field, path or "no space left", "")
+    return _finding(one, FaultKind.DISK_FULL, one.workload, field, path or said[0], "")
 
 
 def claim_of(pod: Pod, volume: str) -> ObjectRef | None:
@@ -212,10 +215,14 @@ def _evicted(index: ClusterIndex, pod: Pod) -> Iterator[Finding]:
     said = text(pod.thing, "status", "message")
     match = _EVICTED.search(said) if text(pod.thing, "status", "reason") == "Evicted" else None
     workload = index.workload_by_ref.get(pod.workload)
-    if match is None or workload is None or (workload.ready and len(workload.pods) >= workload.replicas > 0):
+    lacks = workload is not None and not (workload.ready and len(workload.pods) >= workload.replicas > 0)
+    if match is None or not (lacks or ((match[1] or match[3]) and _recurs(index, pod))):
         return
     volume, limit = match[1], match[2] or match[3] or "low on resource: ephemeral-storage"
-    field = f"{pod.field}.volumes" if volume else f"{pod.field}.containers[0].resources.limits.ephemeral-storage"
+    place = next((n for n, one in enumerate(mappings(pod.template, "volumes")) if text(one, "name") == volume), 0)
+    field = f"{pod.field}.volumes[{place}].emptyDir.sizeLimit"
+    if not volume:
+        field = f"{pod.field}.containers[0].resources.limits.ephemeral-storage"
     events = tuple(seen_event(event) for event in index.events_of(pod.ref) if event.reason == "Evicted")
     yield Finding(
         kind=FaultKind.DISK_FULL,
@@ -228,6 +235,20 @@ def _evicted(index: ClusterIndex, pod: Pod) -> Iterator[Finding]:
         evidence=(Evidence.seen("object", pod.ref, "status.message", said), *events[-1:]),
         since=when(dig(pod.thing, "status", "startTime")),
     )
+
+
+def _recurs(index: ClusterIndex, pod: Pod) -> bool:
+    """Whether a workload's pods are evicted lately, or again and again within hours, for a limit of their own."""
+    ends = [
+        container.ended_at
+        for one in index.pods_by_workload.get(pod.workload, ())
+        if text(one.thing, "status", "reason") == "Evicted"
+        for container in one.containers
+        if container.ended_at
+    ]
+    newest = max(ends, default=None)
+    age = index.now - newest if newest else None
+    return age is not None and (age <= RECENT or (len(ends) > 1 and age <= _REMEMBERED))
 
 
 def _finding(

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from sre_bot.detectors.fields import mappings, text
+from sre_bot.detectors.fields import mappings, steps, text
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.pods import Container
+from sre_bot.detectors.revisions import previous_revisions
 from sre_bot.detectors.sightings import seen_event, seen_field, seen_waiting
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
@@ -81,6 +82,8 @@ def _finding(index: ClusterIndex, container: Container) -> Finding:
     if cause == "denied" and missing:
         field, observed = f"{container.pod.field}.imagePullSecrets", missing
         shown = seen_field(container.workload, field, mappings(container.pod.spec, "imagePullSecrets"))
+    elif cause == "denied" and (lost := _lost_pull_secret(index, container)):
+        return _without_secret(container, image, lost, evidence)
     return Finding(
         kind=_KINDS[cause],
         object=container.workload,
@@ -91,6 +94,38 @@ def _finding(index: ClusterIndex, container: Container) -> Finding:
         + (f", and pull secret {missing} does not exist." if observed == missing else "."),
         directness="stated",
         evidence=(*evidence, shown),
+        since=container.pod.created,
+        container=container.name,
+    )
+
+
+def _lost_pull_secret(index: ClusterIndex, container: Container) -> str:
+    """The pull secret of the revision before, where the pod has none: neither its own nor its ServiceAccount's.
+
+    https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/
+    """
+    account = index.get(
+        "ServiceAccount", container.pod.ref.namespace, text(container.pod.spec, "serviceAccountName") or "default"
+    )
+    if mappings(container.pod.spec, "imagePullSecrets") or mappings(account, "imagePullSecrets"):
+        return ""
+    before = index.once(previous_revisions).get(container.workload)
+    former = mappings(before, *steps(f"{container.pod.field}.imagePullSecrets")) if before else []
+    return text(former[0], "name") if former else ""
+
+
+def _without_secret(container: Container, image: str, lost: str, evidence: tuple[Evidence, ...]) -> Finding:
+    field = f"{container.pod.field}.imagePullSecrets"
+    return Finding(
+        kind=FaultKind.IMAGE_PULL_DENIED,
+        object=container.workload,
+        field=field,
+        observed=image,
+        expected=lost,
+        message=f"Image {image} of {container.workload.name} cannot be pulled: its pods have no pull secret any more; "
+        f"the revision before had {lost}.",
+        directness="stated",
+        evidence=(*evidence, seen_field(container.workload, f"{container.field}.image", image)),
         since=container.pod.created,
         container=container.name,
     )

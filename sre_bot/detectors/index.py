@@ -1,7 +1,7 @@
 """A cluster snapshot made searchable: objects by kind, owners, pods, events by subject, logs by pod. Built once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -197,6 +197,14 @@ class ClusterIndex:
         return {owner: name for owner, (_, _, name) in newest.items()}
 
     @cached_property
+    def pods_by_workload(self) -> dict[ObjectRef, tuple[Pod, ...]]:
+        """All pods, grouped."""
+        grouped: dict[ObjectRef, list[Pod]] = defaultdict(list)
+        for pod in self.pods:
+            grouped[pod.workload].append(pod)
+        return {ref: tuple(found) for ref, found in grouped.items()}
+
+    @cached_property
     def current_pods(self) -> tuple[Pod, ...]:
         """The pods that matter now: of the newest revision, not being deleted, not replaced after their end."""
         return tuple(pod for pod in self.pods if pod.current and not (pod.ended and _is_replaced(pod)))
@@ -226,6 +234,19 @@ class ClusterIndex:
         for workload in self.workloads:
             grouped[workload.ref.namespace].append(workload)
         return {namespace: tuple(found) for namespace, found in grouped.items()}
+
+    def workloads_labelled(self, namespace: str, wanted: Mapping[str, Any]) -> tuple[Workload, ...]:
+        """Candidates for an equality selector that is not empty: the fewest workloads that share one of its pairs."""
+        shared = (self._workloads_by_label.get((namespace, str(key), str(value)), ()) for key, value in wanted.items())
+        return min(shared, key=len, default=())
+
+    @cached_property
+    def _workloads_by_label(self) -> dict[tuple[str, str, str], tuple[Workload, ...]]:
+        grouped: dict[tuple[str, str, str], list[Workload]] = defaultdict(list)
+        for workload in self.workloads:
+            for key, value in workload.labels.items():
+                grouped[(workload.ref.namespace, key, value)].append(workload)
+        return {pair: tuple(found) for pair, found in grouped.items()}
 
     # events and logs
 

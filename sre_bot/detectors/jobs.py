@@ -28,15 +28,15 @@ def _failed(index: ClusterIndex, job: KubernetesObject) -> Iterator[Finding]:
         return
     ref, owner = ObjectRef.of(job), index.owner_of(job)
     reason = text(failed, "reason")
-    field = {"BackoffLimitExceeded": "spec.backoffLimit", "DeadlineExceeded": "spec.activeDeadlineSeconds"}.get(
-        reason, ""
-    )
+    name = {"BackoffLimitExceeded": "backoffLimit", "DeadlineExceeded": "activeDeadlineSeconds"}.get(reason, "")
+    field = f"spec.{'jobTemplate.spec.' if owner.kind == 'CronJob' else ''}{name}" if name else ""
+    deadline = text(job, "spec", "activeDeadlineSeconds") if reason == "DeadlineExceeded" else ""
     events = [event for event in index.events_of(ref) if event.warning]
     yield Finding(
         kind=FaultKind.JOB_FAILED,
         object=owner,
         field=field,
-        observed=reason,
+        observed=deadline or reason,
         expected="",
         message=f"Job {ref.name} failed: {text(failed, 'message') or reason}.",
         directness="stated",
@@ -45,7 +45,7 @@ def _failed(index: ClusterIndex, job: KubernetesObject) -> Iterator[Finding]:
                 "object", ref, "status.conditions[Failed]", f"message: {text(failed, 'message')}\nreason: {reason}"
             ),
             *(seen_event(event) for event in events[-1:]),
-            seen_field(owner, "metadata.name", owner.name),
+            seen_field(owner, field if deadline else "metadata.name", deadline or owner.name),
         ),
         since=when(failed.get("lastTransitionTime")),
         hurts=() if owner == ref else (ref,),

@@ -48,7 +48,7 @@ def configured_ports(index: ClusterIndex, workload: Workload) -> tuple[int, ...]
     """The ports that variables (``PORT``) and arguments (``--port``) tell a workload to listen on."""
     ports: set[int] = set()
     for setting in index.once(configurations)[workload.ref].settings:
-        if (_PORT_VARIABLE.match(setting.key) or _PORT_FLAG.match(setting.key)) and setting.value.isdigit():
+        if (_PORT_VARIABLE.match(setting.key) or _PORT_FLAG.match(setting.key)) and setting.value.isdecimal():
             ports.add(int(setting.value))
         elif _LISTEN_FLAG.match(setting.key) and (match := _TRAILING_PORT.search(setting.value)):
             ports.add(int(match[1]))

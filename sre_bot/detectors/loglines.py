@@ -116,7 +116,7 @@ _STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+
 _EPOCH = re.compile(
     r"""\b(?:time|ts|timestamp|t|@t)["']?\s*[:=]\s*["']?(1[4-9]\d{8}|2\d{9})(?:\d{3}(?:\d{3}){0,2})?(?:\.\d+)?\b"""
 )
-_VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{12,}\b|\d+")
+_VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b(?=[a-f]*\d)[0-9a-f]{6,}\b|\b[0-9a-f]{12,}\b|\d+")
 _DIGITS = str.maketrans("123456789", "000000000")
 _MAX_SHAPES = 50_000
 _MAX_LINE = 2_000

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
+from sre_bot.detectors.change_points import LEAST_POINTS
 from sre_bot.detectors.events import Event
 from sre_bot.detectors.fields import dig, quantity, steps, text, when
 from sre_bot.detectors.index import ClusterIndex
@@ -15,6 +16,7 @@ from sre_bot.detectors.onset import failing_since
 from sre_bot.detectors.pods import Container
 from sre_bot.detectors.revisions import previous_revisions
 from sre_bot.detectors.sightings import seen_end, seen_event, seen_field, seen_line
+from sre_bot.detectors.trends import climbs, measure, seen_metric
 from sre_bot.detectors.troubles import Trouble, troubles
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
@@ -27,14 +29,27 @@ _START = re.compile(r"OOM-killed \(memory limit too low\?\)")
 
 _OFTEN = 3
 _LONG = timedelta(hours=1)
+_NEAR = 0.7
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
-    """Judge every container that fails at present."""
+    """Judge every container that fails at present, then every pod whose measured memory grows towards its limit."""
     for pod in index.current_pods:
         for container in pod.containers:
             if container.fails(index.now):
                 yield from _container(index, container)
+            elif not container.init:
+                yield from _growing(index, container)
+
+
+def _growing(index: ClusterIndex, container: Container) -> Iterator[Finding]:
+    """Memory that climbs steadily and has come near the limit; of a pod of several containers, of the one limited."""
+    grown, measured = index.once(climbs).get(container.pod.ref), measure(index, container.pod.ref, "memory")
+    limit = quantity(text(container.spec, "resources", "limits", "memory"))
+    own = measured is not None and measured.source.labels.get("container", container.name) == container.name
+    if grown is not None and measured is not None and own and limit and grown.last >= _NEAR * limit:
+        shown = seen_metric(measured, f"it grew steadily from {grown.first:.3g} to {grown.last:.3g}", grown.at)
+        yield _leak(index, container, (shown,))
 
 
 def _container(index: ClusterIndex, container: Container) -> Iterator[Finding]:
@@ -95,6 +110,9 @@ def _leaks(index: ClusterIndex, container: Container) -> bool:
     A limit that is too small for ordinary use kills soon, or since it was lowered.
     """
     started, ended = when(container.last_end.get("startedAt")), container.ended_at
+    measured, grown = measure(index, container.pod.ref, "memory"), index.once(climbs).get(container.pod.ref)
+    if measured is not None and len(measured.points) >= LEAST_POINTS:
+        return grown is not None
     if container.restarts < _OFTEN or started is None or ended is None or ended - started < _LONG:
         return False
     before = index.once(previous_revisions).get(container.workload)

@@ -62,6 +62,11 @@ def _paths(index: ClusterIndex) -> Iterator[Path]:
                 seen.add(key)
                 target = text(entry, "targetPort") or text(entry, "port")
                 yield Path(client, server, _container_port(server, target), target, host, told)
+    for path in _direct(index):
+        key = (str(path.client.ref), str(path.server.ref), path.port)
+        if key not in seen:
+            seen.add(key)
+            yield path
 
 
 def _wanted(index: ClusterIndex) -> Iterator[tuple[Workload, str, int | None, KubernetesObject]]:
@@ -77,6 +82,23 @@ def _wanted(index: ClusterIndex) -> Iterator[tuple[Workload, str, int | None, Ku
                 yield client, one.failure.host, one.failure.port, service
 
 
+def _direct(index: ClusterIndex) -> Iterator[Path]:
+    """Failed calls to a pod's own address, as proxies make them that read the endpoints themselves."""
+    resolver = index.once(names)
+    for ref, told in index.once(complaints).items():
+        client = index.workload_by_ref.get(ref)
+        for one in told if client else ():
+            owner = resolver.pod_owner(one.failure.host)
+            server = index.workload_by_ref.get(owner) if owner else None
+            if client and server and server is not client:
+                same = tuple(
+                    other
+                    for other in told
+                    if other.failure.port == one.failure.port and resolver.pod_owner(other.failure.host) == owner
+                )
+                yield Path(client, server, one.failure.port, str(one.failure.port or ""), one.failure.host, same)
+
+
 def _reaches(index: ClusterIndex, client: Workload, one: Complaint, host: str, service: KubernetesObject) -> bool:
     return one.failure.host == host or index.once(names).resolve(one.failure.host, client).service is service
 
@@ -87,7 +109,7 @@ def _suffers_in_silence(index: ClusterIndex, client: Workload) -> bool:
 
 
 def _container_port(server: Workload, target: str) -> int | None:
-    if target.isdigit():
+    if target.isdecimal():
         return int(target)
     named = (
         number(entry, "containerPort")
@@ -151,7 +173,7 @@ def _port_fits(entry: dict[str, Any], path: Path) -> bool:
     wanted, last = text(entry, "port"), number(entry, "endPort")
     if not wanted:
         return True
-    if wanted.isdigit() and path.port is not None:
+    if wanted.isdecimal() and path.port is not None:
         return int(wanted) <= path.port <= (last or int(wanted))
     return wanted == path.port_name or path.port is None
 
@@ -194,9 +216,8 @@ def _finding(path: Path, policy: KubernetesObject, direction: Direction) -> Find
             seen_field(ref, f"spec.{key}", rules if rules is not None else []),
             *told,
         ),
-        since=earliest(
-            *(one.trouble.line.first for one in path.told), when(dig(policy, "metadata", "creationTimestamp"))
-        ),
+        since=earliest(*(one.trouble.line.first for one in path.told))
+        or when(dig(policy, "metadata", "creationTimestamp")),
         hurts=tuple(sorted({path.client.ref, guarded.ref}, key=str)),
     )
 

@@ -22,6 +22,8 @@ from sre_bot.domain.finding import Evidence, FaultKind, Finding
 _KINDS = {"livenessProbe": "liveness", "startupProbe": "liveness", "readinessProbe": "readiness"}
 _WORDS = {"livenessProbe": "Liveness", "startupProbe": "Startup", "readinessProbe": "Readiness"}
 _REFUSED = re.compile(r"connection refused|failed to connect service")
+_UNANSWERED = re.compile(r"failed to connect service(?!.*connection refused)")
+"""The kubelet's gRPC probe connected, or tried to, and no gRPC server spoke within its time."""
 _STATUS = re.compile(r"statuscode: (\d{3})")
 _PROTOCOL = re.compile(
     r"HTTP response to HTTPS client|malformed HTTP|does not look like a TLS|tls: |statuscode: 400"
@@ -62,7 +64,7 @@ class Probe:
     @property
     def number(self) -> int | None:
         """The port as a number; None for a name that no container port has."""
-        if self.port.isdigit():
+        if self.port.isdecimal():
             return int(self.port)
         named = (entry for entry in mappings(self.container.spec, "ports") if text(entry, "name") == self.port)
         return next((number(entry, "containerPort") for entry in named), None)
@@ -136,6 +138,8 @@ def _aspect(index: ClusterIndex, probe: Probe, said: str) -> Aspect | None:
         return "port"
     if probe.handler == "exec":
         return "path" if _NO_COMMAND.search(said) else "timing" if _SLOW.search(said) else None
+    if probe.handler == "grpc" and _UNANSWERED.search(said):
+        return "protocol" if _is_served(index, probe) and not _grpc_elsewhere(probe) else "port"
     if _REFUSED.search(said) or not said:
         return _refused(index, probe)
     if status := _STATUS.search(said):
@@ -145,6 +149,18 @@ def _aspect(index: ClusterIndex, probe: Probe, said: str) -> Aspect | None:
     if _SLOW.search(said):
         return "timing"
     return None
+
+
+def _grpc_elsewhere(probe: Probe) -> str:
+    """The port on which gRPC is spoken, where it is another one: another probe's, or that which bears the name."""
+    other = _of_other_probe(probe, "port")
+    named = [
+        text(entry, "containerPort")
+        for entry in mappings(probe.container.spec, "ports")
+        if "grpc" in text(entry, "name").lower() or text(entry, "appProtocol") in ("grpc", "kubernetes.io/h2c")
+    ]
+    known = str(other) if other else named[0] if len(named) == 1 else ""
+    return known if known not in (probe.port, str(probe.number)) else ""
 
 
 def _refused(index: ClusterIndex, probe: Probe) -> Aspect | None:
@@ -228,9 +244,11 @@ def _details(index: ClusterIndex, probe: Probe, aspect: Aspect) -> tuple[str, st
 
 
 def _right_port(index: ClusterIndex, probe: Probe) -> str:
+    if probe.handler == "grpc" and (elsewhere := _grpc_elsewhere(probe)):
+        return elsewhere
     known = sorted(_logged(index, probe) or set(probe.container.ports))
     names = {text(entry, "name"): number(entry, "containerPort") for entry in mappings(probe.container.spec, "ports")}
-    if not probe.port.isdigit() and len(names) == 1 and next(iter(names)):
+    if not probe.port.isdecimal() and len(names) == 1 and next(iter(names)):
         return next(iter(names))
     return str(known[0]) if len(known) == 1 else str(_of_other_probe(probe, "port") or "")
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sre_bot.detectors.fields import condition, when
-from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.fields import condition, dig, when
+from sre_bot.detectors.index import ClusterIndex, Workload, revision
 from sre_bot.detectors.pods import Pod
 from sre_bot.detectors.sightings import seen_end, seen_event, seen_field
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
@@ -75,9 +75,31 @@ def _past(index: ClusterIndex, workload: Workload) -> Iterator[Evidence]:
             over = event.at is not None and pod.ready_since is not None and event.at <= pod.ready_since + _SLACK
             if event.warning and over and not (event.reason == "Unhealthy" and not _restarted(pod)):
                 yield seen_event(event)
-    for pod in index.pods:
-        if pod.workload == workload.ref and not pod.current:
+    yield from _rolled_back(index, workload)
+    for pod in index.pods_by_workload.get(workload.ref, ()):
+        if not pod.current:
             yield from (seen_event(event) for event in index.events_of(pod.ref)[-3:] if event.warning)
+
+
+def _rolled_back(index: ClusterIndex, workload: Workload) -> Iterator[Evidence]:
+    """A revision of the last day that gave way to an older template: a rollback renews the old ReplicaSet's number.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-back-a-deployment
+    """
+    sets = index.once(replica_sets).get(workload.ref, ())
+    newest = max(sets, key=revision, default=None)
+    for one in sets:
+        made, kept = (when(dig(thing, "metadata", "creationTimestamp")) for thing in (one, newest))
+        if made and kept and kept < made and index.now - made <= REMEMBERED and dig(one, "spec", "replicas") == 0:
+            yield seen_field(ObjectRef.of(one), "spec.replicas", 0, made)
+
+
+def replica_sets(index: ClusterIndex) -> dict[ObjectRef, tuple[KubernetesObject, ...]]:
+    """The ReplicaSets of each workload."""
+    found: dict[ObjectRef, list[KubernetesObject]] = {}
+    for thing in index.of_kind("ReplicaSet"):
+        found.setdefault(index.owner_of(thing), []).append(thing)
+    return {ref: tuple(things) for ref, things in found.items()}
 
 
 def _restarted(pod: Pod) -> bool:

@@ -10,13 +10,14 @@ from typing import Any
 
 from sre_bot.detectors.calls import callers, selected_workloads
 from sre_bot.detectors.events import Event
-from sre_bot.detectors.fields import condition, dig, mapping, mappings, number, text, when
+from sre_bot.detectors.fields import condition, dig, mapping, mappings, number, steps, text, when
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.selectors import matches_selector
 from sre_bot.detectors.sightings import seen_event, seen_field
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
+_LONG_SETTLING = 600
 _MISSING_REQUEST = re.compile(r"missing request for (\w+)(?: in container ([\w.-]+))?")
 
 
@@ -25,7 +26,7 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
     for workload in index.workloads:
         if workload.ref.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
             yield from _zero(index, workload)
-        if workload.ref.kind == "Deployment":
+        if workload.ref.kind in ("Deployment", "StatefulSet"):
             yield from _stuck(workload)
     for budget in index.of_kind("PodDisruptionBudget"):
         yield from _budget(index, budget)
@@ -80,11 +81,15 @@ def _service_names(thing: KubernetesObject) -> Iterator[str]:
 
 
 def _stuck(workload: Workload) -> Iterator[Finding]:
-    """``ProgressDeadlineExceeded``, or paused with a template that is not rolled out."""
+    """``ProgressDeadlineExceeded``, paused with a template that is not rolled out, or held back by the strategy."""
     progressing = condition(workload.thing, "Progressing")
     paused = dig(workload.thing, "spec", "paused") is True
     updated, wanted = number(workload.thing, "status", "updatedReplicas") or 0, workload.replicas
-    if paused and updated < wanted:
+    held = _held_back(workload, updated, wanted)
+    if held is not None:
+        field, observed, said = held
+        shown = seen_field(workload.ref, field, dig(workload.thing, *steps(field)))
+    elif paused and updated < wanted:
         field, observed, said = "spec.paused", "true", "is paused in the middle of a rollout"
         shown = seen_field(workload.ref, "spec.paused", True)
     elif progressing.get("reason") == "ProgressDeadlineExceeded":
@@ -102,12 +107,35 @@ def _stuck(workload: Workload) -> Iterator[Finding]:
         object=workload.ref,
         field=field,
         observed=observed,
-        expected="false" if paused else "",
+        expected="false" if field == "spec.paused" else "",
         message=f"{workload.ref.name} {said}.",
         directness="stated",
         evidence=(shown,),
         since=when(progressing.get("lastTransitionTime")),
     )
+
+
+def _held_back(workload: Workload, updated: int, wanted: int) -> tuple[str, str, str] | None:
+    """Field, value and words of a rollout that its own strategy stretches or stops while all its pods are ready.
+
+    A pod counts as available only after ``minReadySeconds``; ``OnDelete`` waits for somebody to delete the pods, and
+    a ``partition`` leaves all pods with a lower number as they are (Deployment, StatefulSet and DaemonSet API).
+    """
+    if updated >= wanted or (number(workload.thing, "status", "readyReplicas") or 0) < wanted:
+        return None
+    settle = number(workload.thing, "spec", "minReadySeconds") or 0
+    if workload.ref.kind == "Deployment":
+        said = f"calls each new pod available only after {settle} s, so its rollout takes {settle * wanted // 60} min"
+        return ("spec.minReadySeconds", str(settle), said) if settle >= _LONG_SETTLING else None
+    if text(workload.thing, "status", "currentRevision") == text(workload.thing, "status", "updateRevision"):
+        return None
+    partition = number(workload.thing, "spec", "updateStrategy", "rollingUpdate", "partition") or 0
+    if text(workload.thing, "spec", "updateStrategy", "type") == "OnDelete":
+        return "spec.updateStrategy.type", "OnDelete", "keeps its old pods until somebody deletes them"
+    if partition > 0:
+        field = "spec.updateStrategy.rollingUpdate.partition"
+        return field, str(partition), f"keeps its pods below number {partition} as they were"
+    return None
 
 
 def _budget(index: ClusterIndex, budget: KubernetesObject) -> Iterator[Finding]:

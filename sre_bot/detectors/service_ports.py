@@ -9,9 +9,9 @@ from typing import Any
 
 from sre_bot.detectors.addresses import has_selector, likeness
 from sre_bot.detectors.calls import callers, common_port, names, selected_workloads
-from sre_bot.detectors.dependencies import complaints
+from sre_bot.detectors.dependencies import Complaint, complaints
 from sre_bot.detectors.endpoints import declares_ports, empty_endpoints, hurt_by, port_entries, serves, target_of
-from sre_bot.detectors.fields import mappings, number, text
+from sre_bot.detectors.fields import mapping, mappings, number, text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.listening import listening, listening_ports
 from sre_bot.detectors.sightings import seen_field, seen_setting
@@ -35,6 +35,8 @@ def _port(
 ) -> Iterator[Finding]:
     """``targetPort`` is a number, or the name of a container port; it defaults to ``port`` (Service API)."""
     target = target_of(port)
+    if _is_spare(index, service, port, workloads):
+        return
     if any(serves(one, target) and not _differs_in_protocol(one, target, port) for one in workloads):
         elsewhere = _listens_elsewhere(index, service, target, workloads)
         if elsewhere:
@@ -45,12 +47,71 @@ def _port(
         return
     declared = sorted({number for one in workloads for number in _numbers(one)})
     listening = sorted({port for one in workloads for port in listening_ports(index, one)})
-    if target.isdigit() and (int(target) in listening or not (declared or listening)):
+    if target.isdecimal() and (int(target) in listening or not (declared or listening)):
         return
     known = [one for one in workloads if declares_ports(one)]
     if not known and not listening:
         return
     yield _wrong_port(index, service, field, port, workloads, listening or declared)
+
+
+def _is_spare(
+    index: ClusterIndex, service: KubernetesObject, port: dict[str, Any], workloads: tuple[Workload, ...]
+) -> bool:
+    """Whether a misfit may be left alone: another port of the Service fits, and nobody is known to use this one.
+
+    A container need not declare what it listens on (Container API, ``ports``), and a declaration of one number for two
+    protocols loses one of them when it is applied (kubernetes/kubernetes#39188).
+    """
+    others = [other for other in mappings(service, "spec", "ports") if other is not port]
+    target = target_of(port)
+    if any(serves(one, target) for one in workloads):
+        others = [other for other in others if target_of(other) == target]
+    fitting = any(
+        serves(one, target_of(other)) and not _differs_in_protocol(one, target_of(other), other)
+        for other in others
+        for one in workloads
+    )
+    return target.isdecimal() and fitting and not _is_used(index, service, port)
+
+
+def _is_used(index: ClusterIndex, service: KubernetesObject, port: dict[str, Any]) -> bool:
+    """Whether a configured call, a failed one or an entrance goes to this port of a Service."""
+    ref, wanted = ObjectRef.of(service), number(port, "port")
+    called = {call.address.port for call in index.once(callers).get(ref, ())}
+    failed = {one.failure.port for one in index.once(failed_calls).get(ref, ())}
+    routed = index.once(entrance_ports).get(ref, frozenset())
+    return wanted in called | failed or bool({str(wanted), text(port, "name")} & routed)
+
+
+def failed_calls(index: ClusterIndex) -> dict[ObjectRef, tuple[Complaint, ...]]:
+    """The failed calls that the logs tell of, by the Service that they go to."""
+    resolver, found = index.once(names), dict[ObjectRef, list[Complaint]]()
+    for ref, told in index.once(complaints).items():
+        for one in told if ref in index.workload_by_ref else ():
+            target = resolver.resolve(one.failure.host, index.workload_by_ref[ref]).service
+            if target is not None:
+                found.setdefault(ObjectRef.of(target), []).append(one)
+    return {ref: tuple(told) for ref, told in found.items()}
+
+
+def entrance_ports(index: ClusterIndex) -> dict[ObjectRef, frozenset[str]]:
+    """The ports, numbers and names, by which Ingresses and routes lead to each Service."""
+    found: dict[ObjectRef, set[str]] = {}
+    for thing in index.of_kinds(("Ingress", "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")):
+        namespace = ObjectRef.of(thing).namespace
+        for rule in mappings(thing, "spec", "rules"):
+            for path in mappings(rule, "http", "paths"):
+                backend = mapping(path, "backend", "service")
+                ref = ObjectRef(kind="Service", namespace=namespace, name=text(backend, "name"))
+                found.setdefault(ref, set()).update(
+                    {text(backend, "port", "number"), text(backend, "port", "name")} - {""}
+                )
+            for backend in mappings(rule, "backendRefs"):
+                home = text(backend, "namespace") or namespace
+                ref = ObjectRef(kind="Service", namespace=home, name=text(backend, "name"))
+                found.setdefault(ref, set()).add(text(backend, "port"))
+    return {ref: frozenset(ports) for ref, ports in found.items()}
 
 
 def _listens_elsewhere(
@@ -71,18 +132,8 @@ def _listens_elsewhere(
     }
     if len(known) != len(workloads) or not all(known) or any(ports & numbers for ports in known):
         return []
-    return sorted(set.union(*known)) if _refused(index, service) else []
-
-
-def _refused(index: ClusterIndex, service: KubernetesObject) -> bool:
-    resolver = index.once(names)
-    return any(
-        one.failure.how == "refused"
-        and resolver.resolve(one.failure.host, index.workload_by_ref[ref]).service is service
-        for ref, told in index.once(complaints).items()
-        if ref in index.workload_by_ref
-        for one in told
-    )
+    refused = any(one.failure.how == "refused" for one in index.once(failed_calls).get(ObjectRef.of(service), ()))
+    return sorted(set.union(*known)) if refused else []
 
 
 def _wrong_port(
@@ -109,7 +160,7 @@ def _wrong_port(
         expected=_expected_port(target, port, workloads, served),
         message=f"Service {ref.name} sends traffic to port {target}, which no container of "
         f"{', '.join(one.ref.name for one in workloads)} serves.",
-        directness="inferred" if target.isdigit() else "stated",
+        directness="inferred" if target.isdecimal() else "stated",
         evidence=(*evidence[:5], *empty_endpoints(index, ref)),
         hurts=hurt_by(index, ref, workloads),
     )
@@ -118,7 +169,7 @@ def _wrong_port(
 def _expected_port(target: str, port: dict[str, Any], workloads: tuple[Workload, ...], served: list[int]) -> str:
     """The one that the Service must mean: the only port there is, or the one that bears the same name."""
     names = {text(entry, "name"): text(entry, "containerPort") for one in workloads for _, entry in port_entries(one)}
-    if not target.isdigit() and len(names) == 1:
+    if not target.isdecimal() and len(names) == 1:
         return next(iter(names)) or next(iter(names.values()))
     if text(port, "name") in names and text(port, "name"):
         return names[text(port, "name")]

@@ -1,20 +1,23 @@
 """What hurts, without saying why: the present symptoms that a cause has to explain."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from sre_bot.detectors.addresses import has_selector
 from sre_bot.detectors.calls import names, selected_workloads
 from sre_bot.detectors.code import present_traces
 from sre_bot.detectors.dependencies import complaints
-from sre_bot.detectors.fields import condition, mapping, mappings, text, when
+from sre_bot.detectors.fields import condition, mapping, mappings, number, text, when
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
+from sre_bot.detectors.measurements import measures
 from sre_bot.detectors.onset import failing_since
+from sre_bot.detectors.outside import is_outside
 from sre_bot.detectors.pods import Pod
 from sre_bot.detectors.sightings import seen_end, seen_event, seen_field, seen_in, seen_line, seen_waiting
-from sre_bot.detectors.upstreams import is_outside, persists
+from sre_bot.detectors.trends import course, moment, seen_metric, slow
+from sre_bot.detectors.upstreams import persists
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef, Value
 from sre_bot.domain.finding import Evidence
 
@@ -27,9 +30,13 @@ Ache = Literal[
     "no endpoints",
     "failing calls",
     "erring",
+    "slow",
     "claim pending",
     "node not ready",
 ]
+
+
+_START = timedelta(minutes=2)
 
 
 class Symptom(Value):
@@ -64,7 +71,7 @@ def _services(index: ClusterIndex) -> Iterator[Symptom]:
     for service in index.of_kind("Service"):
         ref = ObjectRef.of(service)
         served = {one.ref for one in selected_workloads(index, service)}
-        ready = bool(served) and any(pod.ready for pod in index.pods if pod.workload in served)
+        ready = any(pod.ready for one in served for pod in index.pods_by_workload.get(one, ()))
         if has_selector(service) and index.workloads_in(ref.namespace) and not ready:
             shown = seen_field(ref, "spec.selector", mapping(service, "spec", "selector"))
             yield Symptom(
@@ -121,10 +128,33 @@ def _pods(index: ClusterIndex) -> Iterator[Symptom]:
             if not pod.node and pod.phase == "Pending":
                 shown = seen_in(pod.thing, "status.phase")
                 yield _symptom(workload, "not scheduled", "a pod has no node", pod.created, shown)
+            elif is_starting(index, workload, pod):
+                continue
             elif (
                 not pod.ready and not pod.ended and not any(container.fails(index.now) for container in pod.containers)
             ):
                 yield _unready(index, workload, pod)
+
+
+def is_starting(index: ClusterIndex, workload: Workload, pod: Pod) -> bool:
+    """A new pod within the time that its probes allow, beside as many ready ones as the rollout has to keep.
+
+    A rolling update keeps the old pods until then, ``maxUnavailable`` apart; the condition ``Available`` says whether
+    enough are left (Deployment API, ``strategy.rollingUpdate``).
+    """
+    if pod.ready or pod.ended or pod.created is None or any(container.restarts for container in pod.containers):
+        return False
+    ready = sum(other.ready for other in index.pods_by_workload.get(workload.ref, ()))
+    patience = timedelta(seconds=max((_patience(one.spec) for one in pod.containers), default=0))
+    available = ready > 0 and condition(workload.thing, "Available").get("status") == "True"
+    return (available or ready >= max(1, workload.replicas)) and index.now - pod.created <= max(_START, patience)
+
+
+def _patience(container: dict[str, Any]) -> int:
+    """The seconds that a startup probe gives a container."""
+    probe = mapping(container, "startupProbe")
+    delay, period = number(probe, "initialDelaySeconds") or 0, number(probe, "periodSeconds") or 10
+    return delay + period * (number(probe, "failureThreshold") or 3) if probe else 0
 
 
 def _containers(index: ClusterIndex, workload: Workload, pod: Pod) -> Iterator[Symptom]:
@@ -193,6 +223,15 @@ def _failing_calls(index: ClusterIndex) -> Iterator[Symptom]:
         )
 
 
+def _slow(index: ClusterIndex) -> Iterator[Symptom]:
+    """Requests that take longer or fail more often than before, as measured."""
+    for ref, signal, one in slow(index):
+        measured = index.once(measures)[(ref, signal)]
+        said = "answers more slowly" if signal == "latency" else "fails more requests"
+        shown = seen_metric(measured, f"it went {course(one)}", one.at)
+        yield _symptom(index.workload_by_ref[ref], "slow", said, moment(one.at), shown)
+
+
 def _names(index: ClusterIndex, ref: ObjectRef, hosts: tuple[str, ...]) -> list[str]:
     """The hosts, addresses of Services told by their names."""
     targets = {host: index.once(names).resolve(host, index.workload_by_ref[ref]) for host in hosts}
@@ -211,4 +250,5 @@ _SOURCES: tuple[Callable[[ClusterIndex], Iterator[Symptom]], ...] = (
     _refusals,
     _errors,
     _failing_calls,
+    _slow,
 )

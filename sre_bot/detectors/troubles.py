@@ -23,12 +23,8 @@ class Trouble:
         return self.pod.workload
 
 
-def troubles(index: ClusterIndex) -> dict[ObjectRef, tuple[Trouble, ...]]:
-    """The present suspicious lines by workload, newest pods' and last lines last.
-
-    Lines of a container that fails count whatever their age, those of its ended run first of all; lines of a container
-    that runs well count only when they are recent. ``fatal`` marks lines of a failing container.
-    """
+def remarks(index: ClusterIndex) -> dict[ObjectRef, tuple[Trouble, ...]]:
+    """The suspicious lines of every workload's current pods, those of the past included."""
     found: dict[ObjectRef, list[Trouble]] = {}
     for pod in index.current_pods:
         for log in index.logs_of(pod):
@@ -36,7 +32,19 @@ def troubles(index: ClusterIndex) -> dict[ObjectRef, tuple[Trouble, ...]]:
             if container is None:
                 continue
             failing = container.fails(index.now)
-            for line in trouble(log):
-                if failing or line.is_present(index.now):
-                    found.setdefault(pod.workload, []).append(Trouble(pod, container, line, failing))
+            read = (Trouble(pod, container, line, failing) for line in trouble(log))
+            found.setdefault(pod.workload, []).extend(read)
     return {workload: tuple(lines) for workload, lines in found.items()}
+
+
+def troubles(index: ClusterIndex) -> dict[ObjectRef, tuple[Trouble, ...]]:
+    """The present suspicious lines by workload, newest pods' and last lines last.
+
+    Lines of a container that fails count whatever their age, those of its ended run first of all; lines of a container
+    that runs well count only when they are recent. ``fatal`` marks lines of a failing container.
+    """
+    present = {
+        workload: tuple(one for one in lines if one.fatal or one.line.is_present(index.now))
+        for workload, lines in index.once(remarks).items()
+    }
+    return {workload: lines for workload, lines in present.items() if lines}

@@ -1,4 +1,4 @@
-"""A cluster as it was at one moment: plain Kubernetes objects, events and logs."""
+"""A cluster as it was at one moment: plain Kubernetes objects, events, logs and metrics."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -24,6 +24,13 @@ class ObjectRef(Value):
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.namespace}/{self.name}"
+
+    def __eq__(self, other: object) -> bool:  # plain: references are compared millions of times
+        return isinstance(other, ObjectRef) and (self.name, self.kind, self.namespace) == (
+            other.name,
+            other.kind,
+            other.namespace,
+        )
 
     def __hash__(self) -> int:
         return hash((self.kind, self.namespace, self.name))
@@ -52,11 +59,25 @@ class ContainerLog(Value):
     truncated: bool = False
 
 
+class Series(Value):
+    """One metric of one source. ``points`` are pairs of seconds since 1970 and finite values, oldest first."""
+
+    name: str
+    labels: dict[str, str]
+    points: tuple[tuple[float, float], ...]
+
+    @property
+    def title(self) -> str:
+        """The series as Prometheus writes it: ``name{label="value"}``."""
+        inner = ",".join(f'{key}="{value}"' for key, value in sorted(self.labels.items()))
+        return f"{self.name}{{{inner}}}"
+
+
 class ClusterSnapshot(Value):
     """Everything that was read of a cluster at one moment.
 
     ``taken_at`` is the answering server's clock, never ours. ``objects`` holds no Events. ``unseen`` says in words what
-    could not be read ("nodes: forbidden").
+    could not be read ("nodes: forbidden"). ``metrics`` is empty where no metrics server is configured.
     """
 
     taken_at: datetime
@@ -65,3 +86,4 @@ class ClusterSnapshot(Value):
     events: tuple[KubernetesObject, ...] = ()
     logs: tuple[ContainerLog, ...] = ()
     unseen: tuple[str, ...] = Field(default=())
+    metrics: tuple[Series, ...] = ()

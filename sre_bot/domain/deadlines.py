@@ -22,17 +22,30 @@ STATE_LIMITS: dict[DetailedState, timedelta] = {
 approval, update of the ticket."""
 
 
-def deadline(before: Position, after: Position, current: datetime | None, now: datetime) -> datetime | None:
-    """The deadline after a step from ``before`` to ``after`` at ``now``; None where nothing is being worked on.
+def time_limit(before: Position, after: Position) -> timedelta | None:
+    """How long a step from ``before`` to ``after`` gives; None where the deadline stays what it was.
 
     Errors neither shorten nor renew it: whoever schedules a retry adds the pause.
     """
+    if after.detailed is None or MainState.ERROR_HANDLING in (before.main, after.main):
+        return None
+    if after.detailed in STATE_LIMITS:
+        return STATE_LIMITS[after.detailed]
+    if after.sub is not None and after.sub is not before.sub:
+        return SUB_STATE_LIMITS[after.sub]
+    return None
+
+
+def deadline(before: Position, after: Position, current: datetime | None, now: datetime) -> datetime | None:
+    """The deadline after a step from ``before`` to ``after`` at ``now``; None where nothing is being worked on."""
     if after.detailed is None:
         return None
-    if MainState.ERROR_HANDLING in (before.main, after.main):
-        return current
-    if after.detailed in STATE_LIMITS:
-        return now + STATE_LIMITS[after.detailed]
-    if after.sub is not None and after.sub is not before.sub:
-        return now + SUB_STATE_LIMITS[after.sub]
-    return current
+    limit = time_limit(before, after)
+    return current if limit is None else now + limit
+
+
+def spent(at: Position, timeout_at: datetime, now: datetime) -> float:
+    """The share of the time limit of ``at`` that is over at ``now``: 0 on entering, 1 at the deadline."""
+    limit = STATE_LIMITS.get(at.detailed) if at.detailed else None
+    limit = limit or (SUB_STATE_LIMITS[at.sub] if at.sub else timedelta(0))
+    return 1.0 - (timeout_at - now) / limit if limit else 1.0

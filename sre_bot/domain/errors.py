@@ -5,6 +5,7 @@ SreBotError
 ├── WorkflowNotFound       no workflow of that id
 ├── WorkflowExists         the ticket already has a live workflow
 ├── WorkflowEnded          the workflow is over; nothing moves it any more
+├── RewindRefused          that point of the workflow's past cannot be returned to
 ├── ArtifactNotFound       no stored value has that hash
 ├── GraphOwned             the graph drives this workflow; nobody else may move it
 ├── StaleVersion           the optimistic lock: somebody wrote first
@@ -14,14 +15,18 @@ SreBotError
 ├── Paused                 people told the bot to begin nothing for now
 ├── NoTicket               a run was started without the ticket's id
 ├── WrongDurability        the graph was invoked in a mode that would lose transitions
+├── ThreadsWouldBeLost     workflows wait in nodes that this version's graph does not have
+├── NewerSchema            the database was brought up to date by a newer version of the bot
+├── UndecodableState       a saved state cannot be read back
 ├── EffectUnknown          an outward call may have happened and nobody can tell
 ├── NoSafeFix              no repair exists that we would stand behind
 ├── RollbackNotVerified    a failed deployment whose rollback could not be confirmed
 ├── BackupFailed           a backup was not made, or cannot be restored
+├── HotStoreAway           Redis is not there, or not now; Postgres knows everything it knows
 ├── BadInput               a person gave us something that cannot be used
 │   ├── BadSetting, BadRecording, BadManifest
 └── ServiceError           a foreign system answered wrongly or not at all; its ``reason`` says how
-    └── JiraError, GitHubAPIError, KubernetesError, ArgoCDError, ModelError
+    └── JiraError, GitHubAPIError, KubernetesError, ArgoCDError, PrometheusError, ModelError
 """
 
 from dataclasses import dataclass
@@ -88,6 +93,10 @@ class WorkflowEnded(SreBotError):
     """The workflow has its outcome; a new assignment of the ticket starts a new one."""
 
 
+class RewindRefused(SreBotError):
+    """That point cannot be returned to: what was done outside since then would contradict it, or nothing follows it."""
+
+
 class ArtifactNotFound(SreBotError, LookupError):
     """No stored value has that hash."""
 
@@ -140,6 +149,25 @@ class NoTicket(SreBotError):
 
 class WrongDurability(SreBotError):
     """The graph was invoked with a durability other than ``sync``, which can lose or reorder transitions."""
+
+
+class ThreadsWouldBeLost(SreBotError):
+    """Workflows wait in nodes that this version's graph does not have; LangGraph would end them without a word."""
+
+    severity = ErrorSeverity.CRITICAL
+
+
+class NewerSchema(SreBotError):
+    """The database was brought up to date by a newer version of the bot, which this one must not write beside."""
+
+    severity = ErrorSeverity.CRITICAL
+
+
+class UndecodableState(SreBotError):
+    """A saved state cannot be read back; running it again cannot help."""
+
+    error_type = ErrorType.POISON
+    severity = ErrorSeverity.CRITICAL
 
 
 class EffectUnknown(SreBotError):
@@ -212,6 +240,13 @@ _ADVICE: dict[Reason, str] = {
 }
 
 
+class HotStoreAway(SreBotError):
+    """Redis is not configured, does not answer or answers wrongly; whoever asked goes on without it."""
+
+    error_type = ErrorType.TRANSIENT
+    severity = ErrorSeverity.LOW
+
+
 class ServiceError(SreBotError):
     """A foreign system answered wrongly or not at all.
 
@@ -272,6 +307,12 @@ class ArgoCDError(ServiceError):
     """Anything Argo CD did."""
 
     service = "Argo CD"
+
+
+class PrometheusError(ServiceError):
+    """Anything the metrics server did."""
+
+    service = "Prometheus"
 
 
 class ModelError(ServiceError):

@@ -88,7 +88,7 @@ class FaultKind(StrEnum):
     RECOVERED = "recovered"
 
 
-Source = Literal["object", "event", "log", "commit", "manifest", "deployment"]
+Source = Literal["object", "event", "log", "metric", "commit", "manifest", "deployment"]
 
 
 class Evidence(Value):

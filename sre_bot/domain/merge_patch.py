@@ -20,9 +20,11 @@ def difference(before: Json, after: Json) -> Json:
     for key, value in after.items():
         if key not in before:
             patch[key] = value
+        elif isinstance(value, dict) and isinstance(before[key], dict):
+            if below := difference(before[key], value):
+                patch[key] = below
         elif not _same(before[key], value):
-            both = isinstance(value, dict) and isinstance(before[key], dict)
-            patch[key] = difference(before[key], value) if both else value
+            patch[key] = value
     return patch
 
 
@@ -44,4 +46,6 @@ def _plain(value: Any) -> Any:
 
 def _same(one: Any, other: Any) -> bool:
     """Equality as JSON has it, where ``true`` is not ``1``."""
+    if type(one) is type(other) and isinstance(one, str | int):
+        return one == other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -268,6 +268,20 @@ for _edge in LAW:
     _BY_PAIR[_pair] = (*_BY_PAIR.get(_pair, ()), _edge)
 
 
+RESTORABLE = (_D.TICKET_ACCEPTED, _D.ANALYSIS_COMPLETE, _D.REMEDIATION_COMPLETE, _D.CHANGES_REQUESTED, _D.APPROVED)
+"""The ends of sub-states behind which another one begins: what a person can rewind a workflow to."""
+
+
+def rewinding(source: Position, target: Position) -> Edge | None:
+    """The one legal way back, which no node and no worker takes: a person restores the end of a sub-state.
+
+    It is open from wherever a workflow can be in ticket processing or in the handling of its errors; None elsewhere.
+    """
+    inside = source.main is not MainState.SYSTEM_IDLE and source.sub is not None
+    back = target in [Position.working(state) for state in RESTORABLE]
+    return Edge(source, target, "rewound", "operator") if inside and back else None
+
+
 def edges_between(source: Position, target: Position) -> tuple[Edge, ...]:
     """The legal edges from one position to another, one for each trigger; empty when the step is illegal."""
     return _BY_PAIR.get((source, target), ())

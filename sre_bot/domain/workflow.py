@@ -58,8 +58,8 @@ class WorkflowState:
         return self.timeout_at is not None and now > self.timeout_at
 
     def can_retry(self) -> bool:
-        """Whether the current state may be tried once more."""
-        return self.retry_count < self.max_retries and not self.escalated
+        """Whether the current state may be tried once more; never once a person has taken over, or after the end."""
+        return self.retry_count < self.max_retries and not self.escalated and self.outcome is None
 
     def to_dict(self) -> Json:
         """Plain JSON values: enums by value, times in ISO 8601."""

@@ -28,6 +28,7 @@ from sre_bot.persistence.workflows import Workflows
 from sre_bot.reasoning import Correlation, SourceReport, analyse_source, conclude, correlate
 from sre_bot.tools.github import GitHub
 from sre_bot.tools.kubernetes import Kubernetes
+from sre_bot.tools.prometheus import Prometheus, with_metrics
 from sre_bot.tools.workspace import Workspace
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Analysis:
     """The nodes of the analysis and what they need."""
 
     kubernetes: Kubernetes
+    prometheus: Prometheus | None
     source: SourceReader
     files: CaseFiles
     root_cause: RootCauseAgent
@@ -157,7 +159,7 @@ class Analysis:
         for namespace in scope.namespaces[:1]:
             if not await self.kubernetes.namespace_exists(namespace):
                 raise KubernetesError(f"there is no namespace {namespace!r}", reason=Reason.NOT_FOUND)
-        return await self.kubernetes.snapshot(scope.namespaces)
+        return await with_metrics(await self.kubernetes.snapshot(scope.namespaces), self.prometheus)
 
     async def _history(self, scope: Scope) -> tuple[SourceHistory | None, tuple[str, ...]]:
         """The repository, or why it cannot be read: then the cluster alone is diagnosed. Raises what passes."""

@@ -12,10 +12,13 @@ from sre_bot.domain.diagnosis import Diagnosis
 from sre_bot.domain.errors import ArgoCDError, GitHubAPIError, Reason
 from sre_bot.domain.fix import Fix
 from sre_bot.domain.review import Decision
+from sre_bot.domain.states import Outcome
 from sre_bot.domain.ticket import Scope
 from sre_bot.graph import messages
 from sre_bot.graph.case_files import CaseFiles
+from sre_bot.graph.duplicates import Duplicates
 from sre_bot.graph.exclusion import Exclusion
+from sre_bot.graph.merge_queue import MergeQueue
 from sre_bot.graph.outward import Outward
 from sre_bot.graph.review import ReviewReader
 from sre_bot.graph.rollback import Rollback
@@ -41,7 +44,9 @@ class Deployment:
     rollback: Rollback
     files: CaseFiles
     exclusion: Exclusion
+    merge_queue: MergeQueue
     outward: Outward
+    duplicates: Duplicates
     status_done: str
 
     def subgraph(self) -> CompiledStateGraph[Case, Any, Case, Case]:
@@ -65,12 +70,15 @@ class Deployment:
     async def triggering_deployment(self, state: Case, config: RunnableConfig) -> Json:
         """Read the approval once more and merge exactly the approved head. What is merged already stays merged."""
         scope = Scope.model_validate(state["scope"])
-        await self.exclusion.hold(config, f"argocd:{scope.application}", f"repository:{scope.repository}")
+        await self._hold(state, config)
         decision = await self._standing(state)
         if decision is None:
             return await self._lost(state, config)
-        if decision.state != "merged" and (refusal := await self._refusal(scope)):
-            return {"exit": "", "failure": refusal}
+        if decision.state != "merged":
+            if refusal := await self._refusal(scope):
+                return {"exit": "", "failure": refusal}
+            if objection := await self.merge_queue.objection(state):
+                return await self._not_merged(state, config, objection)
         try:
             merge_sha = await self._merge(state, config)
         except GitHubAPIError as error:
@@ -83,6 +91,7 @@ class Deployment:
 
     async def deployment_in_progress(self, state: Case, config: RunnableConfig) -> Json:
         """Ask Argo CD for the merge commit and wait until it is deployed."""
+        await self._hold(state, config)
         try:
             await self.outward.sync(state, config, "fix", state["merge_sha"])
         except ArgoCDError as error:
@@ -92,8 +101,9 @@ class Deployment:
         failure = await self.soundness.deployed(Scope.model_validate(state["scope"]), state["merge_sha"])
         return {"failure": failure, "context": {"synced_sha": "" if failure else state["merge_sha"]}}
 
-    async def validation_in_progress(self, state: Case) -> Json:
+    async def validation_in_progress(self, state: Case, config: RunnableConfig) -> Json:
         """Look at the cluster anew: the finding gone, nothing new, and still so after the settling time."""
+        await self._hold(state, config)
         diagnosis = await self.files.load(state["diagnosis"], Diagnosis)
         correlation = await self.files.load(state["correlation"], Correlation)
         scope = Scope.model_validate(state["scope"])
@@ -109,17 +119,32 @@ class Deployment:
         await self.outward.tell_ticket(state, config, "resolved", text)
         if not await self.outward.move_ticket(state, config, self.status_done):
             await self.outward.hand_back(await self.outward.claim_of(config), state["ticket_id"], state.get("round", 0))
-        await self.exclusion.free(config)
+        await self._ended(state, config, Outcome.RESOLVED)
         return {"exit": "deployment_complete", "outcome": "resolved"}
 
     async def deployment_failed(self, state: Case, config: RunnableConfig) -> Json:
         """Take back what was merged, prove it, and tell the ticket. Raises ``RollbackNotVerified``."""
+        await self._hold(state, config)
         done = await self.rollback.perform(state, config) if state.get("merge_sha") else "Nothing was merged."
         text = messages.deployment_failed(state["failure"], done)
         await self.outward.tell_ticket(state, config, "deployment_failed", text)
         await self.outward.hand_back(await self.outward.claim_of(config), state["ticket_id"], state.get("round", 0))
-        await self.exclusion.free(config)
+        await self._ended(state, config, Outcome.DEPLOYMENT_FAILED)
         return {"exit": "deployment_failed", "outcome": "deployment_failed", "context": {"failure": state["failure"]}}
+
+    async def _hold(self, state: Case, config: RunnableConfig) -> None:
+        """Hold what is deployed and what it is deployed from; whoever was set aside meanwhile stands in line again."""
+        scope = state["scope"]
+        await self.exclusion.hold(config, f"argocd:{scope['application']}", f"repository:{scope['repository']}")
+
+    async def _ended(self, state: Case, config: RunnableConfig, outcome: Outcome) -> None:
+        await self.duplicates.tell(await self.outward.claim_of(config), state["ticket_id"], outcome)
+        await self.exclusion.free(config)
+
+    async def _not_merged(self, state: Case, config: RunnableConfig, why: str) -> Json:
+        number = state["pull_request"]["number"]
+        await self.outward.comment_pull_request(state, config, number, "not_merged", messages.not_merged(why))
+        return {"exit": "", "failure": f"the approved change was not merged: {why}"}
 
     async def _refusal(self, scope: Scope) -> str:
         """Why the application cannot be deployed. Raises ``ArgoCDError`` while Argo CD cannot read its manifests."""

@@ -5,7 +5,15 @@ from typing import Any, cast
 
 from langgraph.graph.state import CompiledStateGraph
 
-from sre_bot.domain.states import LAW, MEMBERS, DetailedState, Edge, MainState, TicketProcessingSubState
+from sre_bot.domain.states import (
+    LAW,
+    MEMBERS,
+    RESTORABLE,
+    DetailedState,
+    Edge,
+    MainState,
+    TicketProcessingSubState,
+)
 from sre_bot.graph.analysis import Analysis
 from sre_bot.graph.deployment import Deployment
 from sre_bot.graph.graph import (
@@ -66,7 +74,7 @@ def mermaid() -> str:
     lines += ["    system_idle --> ticket_processing : ticket_detected", *_ending_lines()]
     lines += ["    ticket_processing --> error_handling : error, expired, cancelled"]
     lines += ["    error_handling --> ticket_processing : retry_due"]
-    lines += ["    error_handling --> system_idle : escalated, expired, cancelled"]
+    lines += ["    error_handling --> system_idle : escalated, expired, cancelled", *_rewinding_lines()]
     return "\n".join(lines)
 
 
@@ -99,6 +107,16 @@ def _ending_lines() -> list[str]:
     for edge in _endings():
         by_state.setdefault(edge.source.detailed or DetailedState.MONITORING, []).append(edge.trigger)
     return [f"    {state} --> system_idle : {', '.join(triggers)}" for state, triggers in by_state.items()]
+
+
+def _rewinding_lines() -> list[str]:
+    """The way back that only people take, drawn as one crossing."""
+    sources = (MainState.TICKET_PROCESSING, MainState.ERROR_HANDLING)
+    return [
+        "    state rewinding <<choice>>",
+        *(f"    {source} --> rewinding : rewound" for source in sources),
+        *(f"    rewinding --> {state}" for state in RESTORABLE),
+    ]
 
 
 def _inner(sub: TicketProcessingSubState) -> list[Edge]:

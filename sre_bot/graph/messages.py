@@ -146,3 +146,36 @@ def escalated(what: str, error: str, tried: int, left: str) -> str:
     times = f" after {tried} more attempts" if tried else ""
     said = error if len(error) <= ERROR_LIMIT else f"{error[:ERROR_LIMIT]}…"
     return f"I stopped while {what}{times}: {wiki(said)}\n\n{wiki(left)}"
+
+
+def quarantined(doing: str, why: str, workflow: str) -> str:
+    """The comment that asks a person to look at a workflow that nobody runs any more."""
+    said = why if len(why) <= ERROR_LIMIT else f"{why[:ERROR_LIMIT]}…"
+    return (
+        f"I have put my work on this ticket aside while {doing}, and a person has to look at it: {wiki(said)}\n\n"
+        f"{{{{sre-bot show {workflow} --errors}}}} says more, {{{{sre-bot retry {workflow}}}}} lets me go on, and "
+        f"{{{{sre-bot cancel {workflow} --why …}}}} ends it."
+    )
+
+
+def first_ended(ticket: str, outcome: str) -> str:
+    """The comment on a duplicate when the ticket that it follows ends."""
+    return f"{ticket}, which has the same cause as this ticket, has ended: {outcome}."
+
+
+def not_merged(why: str) -> str:
+    """The comment on a pull request that was approved and is not merged."""
+    return f"I do not merge this although it is approved: {markdown(why)}."
+
+
+def overlapping(ticket: str, places: Sequence[str], url: str, escaped: Callable[[str], str]) -> str:
+    """That another open fix touches the same lines, ``escaped`` for a ticket or for a pull request."""
+    where = ", ".join(escaped(place) for place in places)
+    return f"My fix for {ticket} ({url}) touches the same lines as this one: {where}. Please review them together."
+
+
+def reminder(what: str, share: int, hours_left: float) -> str:
+    """The comment that reminds people before a time limit is over."""
+    return (
+        f"{share} % of the time for {what} is over. In {hours_left:.1f} hours I stop waiting and hand this ticket back."
+    )

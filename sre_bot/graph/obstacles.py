@@ -17,6 +17,11 @@ def obstacle(scope: Scope, history: SourceHistory | None, unseen: Sequence[str] 
         return "no application that I may deploy, from a repository that I may change, is behind this"
     if history is None:
         return f"I could not read {unseen[0]}" if unseen else f"I could not read {scope.repository}"
+    return in_tree(history)
+
+
+def in_tree(history: SourceHistory) -> str:
+    """What in the repository itself keeps every change of it from being deployed, as a clause; empty when nothing."""
     manifests = Manifests.read(history.tree.files, history.path)
     if not manifests.objects and not manifests.unreadable:
         where = f"the folder {history.path!r} of " if history.path.strip("./") else ""

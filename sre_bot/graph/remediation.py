@@ -104,14 +104,15 @@ class Remediation:
         fix, history = await self._fix_and_history(state)
         test = await self.files.load(state["regression_test"], RegressionTest)
         known = state.get("pull_request")
-        branch = branch_of(state, (await self.outward.claim_of(config)).workflow_id)
+        branch = branch_of(state["ticket_id"], (await self.outward.claim_of(config)).workflow_id)
         wanted = {**fix.applied_to(history.tree.files), test.path: test.text}
         paths = {*(edit.path for edit in fix.edits), test.path}
         touched = paths | set(known["paths"] if known else ())
         edits = edits_between(await self._parent_files(state, history), wanted, touched)
         parent = str(known["head"]) if known else state["base"]
         message = messages.commit_message(state["ticket_id"], fix)
-        head = await self.outward.commit(state, config, "fix", branch, parent, edits, message)
+        same = bool(known) and not edits  # after a rewind: what the branch holds is this very fix
+        head = parent if same else await self.outward.commit(state, config, "fix", branch, parent, edits, message)
         opened = await self._publish(state, config, branch, fix, history, test)
         await self._announce(state, config, fix, opened)
         return {
@@ -214,9 +215,9 @@ def after_test_generation(state: Case) -> Literal["pr_creation", "fix_generation
     return "fix_generation" if state["problems"] else "pr_creation"
 
 
-def branch_of(state: Case, workflow_id: str) -> str:
+def branch_of(ticket_id: str, workflow_id: str) -> str:
     """The one branch of a workflow; a second workflow for the same ticket gets another."""
-    return f"sre-bot/{state['ticket_id']}-{workflow_id[:8]}"
+    return f"sre-bot/{ticket_id}-{workflow_id[:8]}"
 
 
 def edits_between(files: dict[str, str], wanted: dict[str, str], paths: set[str]) -> tuple[FileEdit, ...]:

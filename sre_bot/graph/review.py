@@ -9,7 +9,9 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
 
 from sre_bot.domain.review import Decision, decide
+from sre_bot.domain.states import Outcome
 from sre_bot.graph import messages
+from sre_bot.graph.duplicates import Duplicates
 from sre_bot.graph.outward import Outward
 from sre_bot.graph.state import Case, Json
 from sre_bot.tools.github import GitHub
@@ -40,6 +42,7 @@ class Review:
 
     reader: ReviewReader
     outward: Outward
+    duplicates: Duplicates
 
     def subgraph(self) -> CompiledStateGraph[Case, Any, Case, Case]:
         """The arrows."""
@@ -99,7 +102,9 @@ class Review:
         decision = Decision.model_validate(state["decision"])
         await self.outward.close_pull_request(state, config, state["pull_request"]["number"])
         await self.outward.tell_ticket(state, config, "fix_rejected", messages.fix_rejected(decision))
-        await self.outward.hand_back(await self.outward.claim_of(config), state["ticket_id"], state.get("round", 0))
+        claim = await self.outward.claim_of(config)
+        await self.duplicates.tell(claim, state["ticket_id"], Outcome.FIX_REJECTED)
+        await self.outward.hand_back(claim, state["ticket_id"], state.get("round", 0))
         return {"exit": "rejected", "outcome": "fix_rejected"}
 
 

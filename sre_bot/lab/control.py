@@ -226,6 +226,7 @@ class _ControlRoom:
             "health": delivery.health(comparison).status,
             "operation": delivery.operation.phase if delivery.operation else None,
             "history": [{"revision": entry.revision, "at": stamp(entry.deployed_at)} for entry in delivery.history],
+            "outcomes": delivery.outcomes,
         }
 
 

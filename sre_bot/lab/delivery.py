@@ -68,7 +68,10 @@ class Operation:
 
 @dataclass(slots=True)
 class Delivery:
-    """The application's state. ``applied`` are the manifests of the last sync, ``outcome`` what it did."""
+    """The application's state.
+
+    ``applied`` are the manifests of the last sync, ``outcome`` what it did, ``outcomes`` what all of them did.
+    """
 
     world: World
     auto_sync: bool = False
@@ -77,6 +80,7 @@ class Delivery:
     comparison: Comparison | None = None
     applied: Manifests = field(default_factory=dict[Key, KubernetesObject])
     outcome: Outcome | None = None
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
     source: ManifestSource = field(init=False)
     _look: Look = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -90,10 +94,12 @@ class Delivery:
         self._look = Look.of(self.world.recording)
 
     async def begin(self) -> None:
-        """Take the branch's head for what was synced last, and its commits for the history."""
+        """Take the branch's head for what was synced last, and its commits for the history. Raises ``BadRecording``."""
         if not self.source.exists:
             return
         head = await self.source.head()
+        if not head:
+            raise BadRecording(f"{self.world.recording.folder}: an application needs a repository with a commit")
         try:
             self.applied = await self.source.manifests(head)
         except RenderFailed:
@@ -192,6 +198,7 @@ class Delivery:
 
     async def _deploy(self, operation: Operation, tree: DeployedTree, wanted: Manifests) -> None:
         self.outcome = await evaluate(self.world.recording, tree)
+        self.outcomes.append(self.outcome)
         if self._rollout:
             self._rollout.settle()
         rollout = Rollout(self.world.cluster, self._look, self.outcome)

@@ -43,34 +43,39 @@ exit 1
 def build_repository(recording: Recording, path: Path) -> GitRepository:
     """Make the bare repository at ``path``. Raises ``BadRecording`` that says which patch or bundle does not fit."""
     recorded = recording.incident.repository
-    branch = recorded.branch if recorded else "main"
+    return replay(recording.folder, recorded.branch if recorded else "main", recording.now, path)
+
+
+def replay(folder: Path, branch: str, now: datetime, path: Path) -> GitRepository:
+    """The same from the parts: the incident folder, its branch and its clock. Raises ``BadRecording``."""
+    folder = folder.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     _git(path.parent, "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}", str(path))
-    if (recording.folder / "repo.bundle").is_file():
-        _fetch(path, recording.folder / "repo.bundle", "refs/heads/*:refs/heads/*")
-    elif (recording.folder / "repo").is_dir():
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            _replay(recording, Path(folder), branch)
-            _fetch(path, Path(folder), f"refs/heads/{branch}:refs/heads/{branch}")
+    if (folder / "repo.bundle").is_file():
+        _fetch(path, folder / "repo.bundle", "refs/heads/*:refs/heads/*")
+    elif (folder / "repo").is_dir():
+        with tempfile.TemporaryDirectory(dir=path.parent) as work:
+            _apply(folder, Path(work), branch, now)
+            _fetch(path, Path(work), f"refs/heads/{branch}:refs/heads/{branch}")
     _prepare_for_serving(path)
     return GitRepository(path)
 
 
-def _replay(recording: Recording, work: Path, branch: str) -> None:
-    patches = sorted((recording.folder / "history").glob("*.patch"))
-    source = recording.folder / "repo"
+def _apply(folder: Path, work: Path, branch: str, now: datetime) -> None:
+    patches = sorted((folder / "history").glob("*.patch"))
+    source = folder / "repo"
     _git(work, "init", "--quiet", "--template=", f"--initial-branch={branch}")
     _git(work, f"--git-dir={work / '.git'}", f"--work-tree={source}", "add", "--all", "--force", ".", cwd=source)
-    _git(work, "commit", "--quiet", "--allow-empty", "--message", FIRST_MESSAGE, first=_first_date(recording, patches))
+    _git(work, "commit", "--quiet", "--allow-empty", "--message", FIRST_MESSAGE, first=_first_date(now, patches))
     _git(work, "reset", "--quiet", "--hard")
     if patches:
         names = [str(patch.resolve()) for patch in patches]
         _git(work, "am", "--quiet", "--keep-cr", "--committer-date-is-author-date", *names)
 
 
-def _first_date(recording: Recording, patches: list[Path]) -> datetime:
+def _first_date(now: datetime, patches: list[Path]) -> datetime:
     if not patches:
-        return recording.now - timedelta(days=30)
+        return now - timedelta(days=30)
     message = email.message_from_bytes(patches[0].read_bytes(), policy=email.policy.default)
     try:
         return parsedate_to_datetime(str(message["Date"])) - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The lab's process: five servers on loopback in one event loop, one port each, all over one ``World``."""
+"""The lab's process: its servers on loopback in one event loop, one port each, all over one ``World``."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sre_bot.domain.errors import BadInput
-from sre_bot.lab import argocd, control, github, jira, kubernetes
+from sre_bot.lab import argocd, control, github, jira, kubernetes, metrics
 from sre_bot.lab.certificate import Certificate
 from sre_bot.lab.delivery import Delivery
 from sre_bot.lab.hub import Hub
@@ -30,7 +30,13 @@ from sre_bot.lab.wire import Service, Wire
 from sre_bot.lab.world import READY_FILE, REQUESTS_FILE, World
 
 HOST = "127.0.0.1"
-_APPS = {"jira": jira.app, "github": github.app, "kubernetes": kubernetes.app, "argocd": argocd.app}
+_APPS = {
+    "jira": jira.app,
+    "github": github.app,
+    "kubernetes": kubernetes.app,
+    "argocd": argocd.app,
+    "prometheus": metrics.app,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,8 @@ def environment(world: World) -> dict[str, str]:
         settings["ARGOCD_URL"] = world.urls["argocd"]
         settings["ARGOCD_TOKEN"] = world.token
         settings["ARGOCD_APPLICATIONS"] = incident.argocd.application
+    if (world.recording.folder / "metrics").is_dir():
+        settings["PROMETHEUS_URL"] = world.urls["prometheus"]
     return settings
 
 

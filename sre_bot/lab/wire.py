@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sre_bot.lab.clock import Clock
 
-Service = Literal["jira", "github", "kubernetes", "argocd"]
+Service = Literal["jira", "github", "kubernetes", "argocd", "prometheus"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,44 @@
-"""What a checkpoint of a workflow's graph means for the record, written in the checkpoint's own transaction."""
+"""What a checkpoint of a workflow's graph means for the record: the steps it takes, where it leads, what it completes.
+
+Nothing here writes: what is found is handed to the statement that saves the checkpoint.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata
-from psycopg.types.json import Jsonb
 
+from sre_bot.domain.deadlines import time_limit
 from sre_bot.domain.errors import GraphOwned, IllegalTransition, StaleWriter
-from sre_bot.domain.merge_patch import Json
+from sre_bot.domain.merge_patch import Json, difference
 from sre_bot.domain.states import TicketProcessingSubState
-from sre_bot.persistence import record
-from sre_bot.persistence.database import Connection
 from sre_bot.persistence.projection import Projection
 from sre_bot.persistence.record import Locked, Place
-from sre_bot.persistence.statements import sql
 from sre_bot.persistence.transitions import ROOT, Move, root_move, sub_state_move
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a workflow stands at a version of its record."""
+
+    projection: Projection
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a checkpoint enters into the record: a step, a completed sub-state, both or nothing.
+
+    Where ``limit`` says how long from now the new deadline is, ``after`` and ``patch`` still lack it: the clock is the
+    database's.
+    """
+
+    before: Standing
+    after: Projection
+    move: Move | None = None
+    patch: Json = field(default_factory=Json)
+    limit: timedelta | None = None
+    completed: TicketProcessingSubState | None = None
 
 
 def check_continues(locked: Locked, place: Place, parent: str | None, source: str) -> None:
@@ -36,31 +63,40 @@ def check_continues(locked: Locked, place: Place, parent: str | None, source: st
         raise GraphOwned(f"a checkpoint by {source!r} would change workflow {locked.workflow_id} behind its log")
 
 
-async def follow(
-    connection: Connection, locked: Locked, place: Place, checkpoint: Checkpoint, source: str
-) -> Move | None:
-    """Write the rows, the projection, the head and the restore point that follow from a checkpoint.
+def continues(parent: str | None, source: str) -> bool:
+    """Whether a checkpoint may follow what is there whatever that is, as long as its parent is the head."""
+    return source == "loop" or (source == "input" and parent is None)
 
-    Returns the step, None where the checkpoint carries none. Raises ``IllegalTransition``.
-    """
-    move, left = None, None
-    if source == "loop":
-        move, left = _meaning(locked.standing, place, checkpoint)
-    if move is not None:
-        after = _after(locked, move, checkpoint)
-        await record.append(connection, locked, move.edges, after, place=place)
-    if left is not None:
-        await _keep_restore_point(connection, locked, place, checkpoint, left)
-    names = {"workflow_id": locked.workflow_id, "checkpoint_ns": place.checkpoint_ns}
-    await connection.execute(sql("record.move_head"), {**names, "checkpoint_id": place.checkpoint_id})
-    return move
+
+def entry(standing: Standing, checkpoint_ns: str, checkpoint: Checkpoint, source: str) -> Entry:
+    """What a checkpoint in a namespace enters into the record. Raises ``IllegalTransition``."""
+    before = standing.projection
+    if source != "loop":
+        return Entry(standing, before)
+    move, completed = _meaning(before, checkpoint_ns, checkpoint)
+    if move is None:
+        return Entry(standing, before, completed=completed)
+    after = _after(before, move, checkpoint)
+    # The patch of a workflow's first version is taken against nothing, so that the log needs no other source.
+    patch = difference({} if standing.version == 1 else before.as_json(), after.as_json())
+    return Entry(standing, after, move, patch, time_limit(before.position, move.position), completed)
+
+
+def snapshot(standing: Standing, place: Place, checkpoint: Checkpoint) -> Json:
+    """What a restore point keeps."""
+    return {
+        "position": str(standing.projection.position),
+        "version": standing.version,
+        "context": standing.projection.context,
+        "checkpoint_ns": place.checkpoint_ns,
+        "checkpoint_id": place.checkpoint_id,
+        "channels": _channels(checkpoint),
+    }
 
 
 def sub_state_of(checkpoint_ns: str) -> TicketProcessingSubState | None:
     """The sub-state whose graph writes into a namespace; None for the root and for graphs deeper inside."""
-    name, _, _ = checkpoint_ns.partition(":")
-    known = "|" not in checkpoint_ns and name in set(TicketProcessingSubState)
-    return TicketProcessingSubState(name) if known else None
+    return None if "|" in checkpoint_ns else _SUB_STATES.get(checkpoint_ns.partition(":")[0])
 
 
 def source_of(metadata: CheckpointMetadata) -> str:
@@ -68,13 +104,16 @@ def source_of(metadata: CheckpointMetadata) -> str:
     return metadata.get("source", "")
 
 
+_SUB_STATES = {sub.value: sub for sub in TicketProcessingSubState}
+
+
 def _meaning(
-    standing: Projection, place: Place, checkpoint: Checkpoint
+    standing: Projection, checkpoint_ns: str, checkpoint: Checkpoint
 ) -> tuple[Move | None, TicketProcessingSubState | None]:
     """The step of a checkpoint, and the sub-state that it completes."""
-    if place.checkpoint_ns == ROOT:
+    if checkpoint_ns == ROOT:
         return root_move(standing, checkpoint), None
-    sub = sub_state_of(place.checkpoint_ns)
+    sub = sub_state_of(checkpoint_ns)
     if sub is None:
         return None, None
     return sub_state_move(standing, sub, checkpoint), None if _goes_on(checkpoint) else sub
@@ -84,36 +123,20 @@ def _goes_on(checkpoint: Checkpoint) -> bool:
     return any(name.startswith(("branch:to:", "join:")) for name in checkpoint.get("updated_channels") or ())
 
 
-def _after(locked: Locked, move: Move, checkpoint: Checkpoint) -> Projection:
+def _after(before: Projection, move: Move, checkpoint: Checkpoint) -> Projection:
     context = checkpoint["channel_values"].get("context") or {}
     if not isinstance(context, dict):
         raise IllegalTransition(f"the channel 'context' must hold an object, not {type(context).__name__}")
-    moved = locked.standing.at(move.position, move.active, locked.now, retry_count=0, resume=(), outcome=move.outcome)
-    return moved.with_context(context)
-
-
-async def _keep_restore_point(
-    connection: Connection, locked: Locked, place: Place, checkpoint: Checkpoint, sub: TicketProcessingSubState
-) -> None:
-    state = locked.standing.position.detailed
-    snapshot = {
-        "position": str(locked.standing.position),
-        "version": locked.version,
-        "context": locked.standing.context,
-        "checkpoint_ns": place.checkpoint_ns,
-        "checkpoint_id": place.checkpoint_id,
-        "channels": _channels(checkpoint),
-    }
-    await connection.execute(
-        sql("record.restore_point"),
-        {
-            "workflow_id": locked.workflow_id,
-            "checkpoint_name": f"{sub.value}:{state.value if state else ''}",
-            "state_snapshot": Jsonb(snapshot),
-            "checkpoint_ns": place.checkpoint_ns,
-            "checkpoint_id": place.checkpoint_id,
-        },
+    moved = replace(
+        before,
+        position=move.position,
+        active=tuple(sorted(move.active)),
+        resume=(),
+        retry_count=0,
+        timeout_at=before.timeout_at if move.position.detailed else None,
+        outcome=move.outcome,
     )
+    return moved.with_context(context)
 
 
 def _channels(checkpoint: Checkpoint) -> Json:

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from sre_bot.domain.errors import BackupFailed, BadInput
 from sre_bot.persistence import dumps
 from sre_bot.persistence.database import Connection, Row
+from sre_bot.persistence.dumps import Command
 from sre_bot.persistence.migrations import migrate
 from sre_bot.persistence.replay import SNAPSHOT
 from sre_bot.persistence.statements import sql
@@ -34,10 +35,14 @@ class Backup:
     server_version: str
     newest_migration: str
     heads: dict[str, list[Any]]
+    encrypted: bool = False
 
 
-async def create(url: str, folder: Path) -> Backup:
-    """Dump the database as it is at one moment, while everybody works on. Raises ``BackupFailed``."""
+async def create(url: str, folder: Path, encrypt: Command = ()) -> Backup:
+    """Dump the database as it is at one moment, while everybody works on. Raises ``BackupFailed``.
+
+    ``encrypt`` is a program with its arguments through which the dump goes on its way into the file.
+    """
     await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     async with await _connect(url) as connection, connection.transaction():
         await connection.execute(SNAPSHOT)
@@ -47,10 +52,14 @@ async def create(url: str, folder: Path) -> Backup:
         name = f"{facts['taken_at']:%Y%m%dT%H%M%S.%fZ}"
         partial = folder / f"{name}.partial"
         partial.touch(mode=0o600)
-        await dumps.dump(url, facts["snapshot"], partial)
+        try:
+            await dumps.dump(url, facts["snapshot"], partial, encrypt)
+        except BackupFailed:
+            partial.unlink()
+            raise
     size, digest = await asyncio.to_thread(_measure, partial)
     taken_at, version = facts["taken_at"].isoformat(), facts["server_version"]
-    backup = Backup(name, taken_at, size, digest, version, newest["name"], heads)
+    backup = Backup(name, taken_at, size, digest, version, newest["name"], heads, bool(encrypt))
     partial.rename(_dump(folder, name))
     _manifest(folder, name).write_text(json.dumps(asdict(backup), indent=1))
     return backup
@@ -71,31 +80,39 @@ def backup_named(folder: Path, name: str) -> Backup:
     )
 
 
-async def problems(folder: Path, backup: Backup) -> tuple[str, ...]:
-    """What is wrong with a backup's file, as sentences; empty when it is what was written and can be read."""
+async def problems(folder: Path, backup: Backup, decrypt: Command = ()) -> tuple[str, ...]:
+    """What is wrong with a backup's file, as sentences; empty when it is what was written and can be read.
+
+    An encrypted one can be read only through ``decrypt``; without, only its checksum is compared.
+    """
     dump = _dump(folder, backup.name)
     if not dump.exists():
         return (f"{dump.name} is missing",)
     if await asyncio.to_thread(_measure, dump) != (backup.size, backup.sha256):
         return (f"{dump.name} is not the file that was written: its size or its checksum differs",)
+    if backup.encrypted and not decrypt:
+        return ()
     try:
-        await dumps.check(dump)
+        await dumps.check(dump, decrypt if backup.encrypted else ())
     except BackupFailed as error:
         return (str(error),)
     return ()
 
 
-async def restore(url: str, folder: Path, backup: Backup, asked_by: str) -> None:
+async def restore(url: str, folder: Path, backup: Backup, asked_by: str, decrypt: Command = ()) -> None:
     """Restore a backup into an empty database, fence off every worker of the old one, and pause the bot.
 
-    Raises ``BackupFailed`` when the file is unsound or the database is not empty; it is left as it was then.
+    Raises ``BackupFailed`` when the file is unsound or the database is not empty, ``BadInput`` when it is encrypted and
+    nothing decrypts it; the database is left as it was then.
     """
+    if backup.encrypted and not decrypt:
+        raise BadInput(f"{backup.name} is encrypted; name the command that decrypts it: --decrypt-command")
     async with await _connect(url) as connection:
         if (await _one(connection, "backups.relations"))["relations"]:
             raise BackupFailed("the database is not empty; restore into a new one")
-    if found := await problems(folder, backup):
+    if found := await problems(folder, backup, decrypt):
         raise BackupFailed("; ".join(found))
-    await dumps.load(url, _dump(folder, backup.name))
+    await dumps.load(url, _dump(folder, backup.name), decrypt if backup.encrypted else ())
     await migrate(url)
     async with await _connect(url) as connection, connection.transaction():
         names = {"backup": backup.name, "taken_at": datetime.fromisoformat(backup.taken_at), "epoch": EPOCH}

@@ -4,13 +4,14 @@ An effect is ``intended`` (certainly not performed), ``started`` (may have been)
 runs again comes here again with the same name and round, and gets the result of the first time.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from sre_bot.domain.errors import EffectUnknown, Reason, ServiceError
+from sre_bot.domain.errors import EffectUnknown, LeaseLost, Reason, ServiceError
 from sre_bot.domain.merge_patch import Json
 from sre_bot.persistence import record
 from sre_bot.persistence.database import Connection, Database, Row
@@ -24,11 +25,17 @@ Look = Callable[[Json], Awaitable[Json | None]]
 _MAY_HAVE_BEEN_PERFORMED = (Reason.UNAVAILABLE, Reason.BAD_ANSWER)
 
 
-class Effects:
-    """The record of what was done outside, and the rule for doing it."""
+def uptime() -> float:
+    """Seconds on a clock that goes on while the process is stopped and, on Linux, while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
-    def __init__(self, database: Database) -> None:
+
+class Effects:
+    """The record of what was done outside, and the rule for doing it. ``clock`` tells seconds and goes on."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = uptime) -> None:
         self._database = database
+        self._clock = clock
 
     async def once(self, claim: Claim, name: str, round: int, request: Json, act: Act, look: Look | None) -> Json:
         """Perform ``act(request)`` unless it was performed already, and return its result, a JSON object.
@@ -37,6 +44,10 @@ class Effects:
         means that nothing is there. Without a ``look`` the effect ends ``unknown``. A repeat sends the request of the
         first try. Raises ``EffectUnknown``, ``StaleWriter``, ``LeaseLost``, ``Paused`` before anything was begun, and
         whatever ``act`` and ``look`` raise.
+
+        A process that was frozen until its lease was over does not call. What remains: one that is frozen after that
+        last look at the clock and before its request is on the line, for longer than its lease, calls a second time,
+        and only the target's own uniqueness can stop it.
         """
         key = effect_key(claim.workflow_id, name, round)
         effect = await self._intend(claim, key, name, round, request)
@@ -46,8 +57,8 @@ class Effects:
             found = await self._find(claim, effect, look)
             if found is not None:
                 return await self._settle(claim, key, found)
-        await self._start(claim, key)
-        return await self._settle(claim, key, await self._act(claim, effect, act))
+        certain_until = await self._start(claim, key)
+        return await self._settle(claim, key, await self._act(claim, effect, act, certain_until))
 
     async def of(self, workflow_id: str) -> tuple[Row, ...]:
         """Every effect of a workflow in the order of intent: name, round, status, request, result, times."""
@@ -85,15 +96,26 @@ class Effects:
             "performed and cannot be looked up; a person must decide"
         )
 
-    async def _start(self, claim: Claim, key: str) -> None:
-        async def work(connection: Connection) -> None:
+    async def _start(self, claim: Claim, key: str) -> float:
+        """Commit that the call may be on its way; until when, by our own clock, the lease certainly lasts."""
+
+        async def work(connection: Connection) -> float:
+            asked_at = self._clock()
             await record.lock_claimed(connection, claim)
             await refuse_paused(connection, claim.workflow_id)
-            await connection.execute(sql("effects.start"), {"key": key, "fence": claim.fence})
+            cursor = await connection.execute(sql("effects.start"), {"key": key, "fence": claim.fence})
+            row = await cursor.fetchone()
+            assert row is not None
+            return asked_at + row["lasts"].total_seconds()
 
-        await self._database.attempt(work)
+        return await self._database.attempt(work)
 
-    async def _act(self, claim: Claim, effect: Row, act: Act) -> Json:
+    async def _act(self, claim: Claim, effect: Row, act: Act, certain_until: float) -> Json:
+        if self._clock() >= certain_until:
+            raise LeaseLost(
+                f"effect {effect['name']!r} of workflow {claim.workflow_id} was not begun: the lease with fence "
+                f"{claim.fence} ran out while this process stood still; whoever has it now looks before acting"
+            )
         try:
             return await act(effect["request"])
         except ServiceError as error:

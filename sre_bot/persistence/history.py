@@ -31,7 +31,7 @@ class Moment:
 
 
 async def every_workflow(database: Database) -> tuple[Row, ...]:
-    """``workflow_id`` and ``ticket_id`` of all workflows, ended ones too, oldest first."""
+    """All workflows, ended ones too, oldest first: ``workflow_id``, ``ticket_id``, ``is_old`` (ended a week ago)."""
 
     async def read(connection: Connection) -> tuple[Row, ...]:
         cursor = await connection.execute(sql("history.workflows"))
@@ -61,7 +61,7 @@ async def rebuild(
     return await database.attempt(read)
 
 
-async def exported(database: Database, since: datetime | None) -> AsyncGenerator[Row]:
+async def exported(database: Database, since: datetime | None, *, heads_only: bool = False) -> AsyncGenerator[Row]:
     """Every transition since then (None: ever), what people asked, and the end of each workflow's chain; one snapshot.
 
     ``kind`` tells them apart: ``transition``, ``request``, ``head``. Whoever keeps the heads elsewhere can tell later
@@ -70,6 +70,8 @@ async def exported(database: Database, since: datetime | None) -> AsyncGenerator
     async with database.transaction() as connection:
         await connection.execute(SNAPSHOT)
         for kind, name in _PARTS.items():
+            if heads_only and kind != "head":
+                continue
             async with connection.cursor(name=f"export_{kind}") as cursor:
                 cursor.itersize = _BATCH
                 await cursor.execute(sql(name), {"since": since})

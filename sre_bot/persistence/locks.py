@@ -6,15 +6,17 @@ freed it is handed at once to the first in line (priority, then age) who can hav
 
 from sre_bot.persistence import record
 from sre_bot.persistence.database import Connection, Database, Row
+from sre_bot.persistence.hot.lock_hints import NO_HINTS, LockHints
 from sre_bot.persistence.record import Claim
 from sre_bot.persistence.statements import sql
 
 
 class ResourceLocks:
-    """Locks and their queue."""
+    """Locks and their queue. ``hints`` are told who holds what; they decide nothing."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, hints: LockHints = NO_HINTS) -> None:
         self._database = database
+        self._hints = hints
 
     async def acquire(self, claim: Claim, resources: tuple[str, ...]) -> bool:
         """Take all of them or none. False: the workflow now waits in line and will be woken holding them.
@@ -29,7 +31,10 @@ class ResourceLocks:
             await _drop_dead_holders(connection)
             return await _take(connection, claim.workflow_id, tuple(sorted(set(resources))), locked.priority)
 
-        return await self._database.attempt(work)
+        taken = await self._database.attempt(work)
+        if taken:
+            await self._hints.took(claim.workflow_id, resources)
+        return taken
 
     async def release(self, workflow_id: str, resources: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Free some or (None) all locks of a workflow; returns the workflows that were handed theirs and woken."""
@@ -40,7 +45,9 @@ class ResourceLocks:
             await connection.execute(sql("locks.free"), names)
             return await _hand_over(connection)
 
-        return await self._database.attempt(work)
+        woken = await self._database.attempt(work)
+        await self._hints.freed(workflow_id, resources)
+        return woken
 
     async def sweep(self) -> tuple[str, ...]:
         """Free what outside programs left behind when they died; returns the workflows that were woken by it."""

@@ -12,7 +12,15 @@ from datetime import timedelta
 from uuid import uuid4
 
 from sre_bot.domain.backoff import backoff
-from sre_bot.domain.errors import MAX_RETRIES, GraphOwned, LeaseLost, ResourceBusy, StaleVersion, WorkflowError
+from sre_bot.domain.errors import (
+    MAX_RETRIES,
+    GraphOwned,
+    LeaseLost,
+    ResourceBusy,
+    StaleVersion,
+    WorkflowEnded,
+    WorkflowError,
+)
 from sre_bot.domain.merge_patch import Json
 from sre_bot.domain.states import (
     IDLE,
@@ -28,6 +36,7 @@ from sre_bot.domain.workflow import WorkflowState
 from sre_bot.persistence import failures, locks, record
 from sre_bot.persistence.database import Connection, Database, Row
 from sre_bot.persistence.endings import wrap_up
+from sre_bot.persistence.hot.lock_hints import NO_HINTS, TRUST, LockHints
 from sre_bot.persistence.opening import Opening, insert_workflow
 from sre_bot.persistence.projection import Projection
 from sre_bot.persistence.record import Locked
@@ -40,10 +49,14 @@ _LONGEST_PAUSE = 0.5
 
 
 class WorkflowStateManager:
-    """Creates workflows, moves them by the law, locks resources, and schedules retries."""
+    """Creates workflows, moves them by the law, locks resources, and schedules retries.
 
-    def __init__(self, database: Database) -> None:
+    ``hints`` spare it attempts at locks that others are said to hold; whether they do, Postgres decides.
+    """
+
+    def __init__(self, database: Database, hints: LockHints = NO_HINTS) -> None:
         self._database = database
+        self._hints = hints
         self._workflows = Workflows(database)
 
     async def create_workflow_instance(self, ticket_id: str, initial_context: Json) -> str:
@@ -75,7 +88,8 @@ class WorkflowStateManager:
 
         Into ``system_idle`` the trigger is the outcome. With ``expected_version`` the caller says what it has read: if
         others wrote since, the step is still taken as long as they changed other members of the context. Raises
-        ``WorkflowNotFound``, ``GraphOwned``, ``IllegalTransition``, or ``StaleVersion`` with both versions.
+        ``WorkflowNotFound``, ``WorkflowEnded``, ``GraphOwned``, ``IllegalTransition``, or ``StaleVersion`` with both
+        versions.
         """
         target = Position(new_main_state, new_sub_state, new_detailed_state)
         updates = context_updates or {}
@@ -104,7 +118,9 @@ class WorkflowStateManager:
             async with asyncio.timeout(timeout):
                 await self._take(names)
         except TimeoutError as error:
-            raise ResourceBusy(f"{names['resource']} was not free within {timeout} s") from error
+            if not await self._attempt(names):  # a hint may have kept us from asking
+                raise ResourceBusy(f"{names['resource']} was not free within {timeout} s") from error
+        await self._hints.took(names["holder"], (names["resource"],))
         keeping = asyncio.create_task(self._keep(names))
         try:
             yield
@@ -119,7 +135,8 @@ class WorkflowStateManager:
         """Record a failure of the current state: on to ``retry``, due after a growing pause, or to ``escalation``.
 
         The first retry is due after 2 s; ``retry_after`` (seconds) is honoured. When ``due_at`` has come, the caller
-        moves the workflow back. Raises ``WorkflowNotFound``, ``GraphOwned``, ``IllegalTransition``.
+        moves the workflow back. Raises ``WorkflowNotFound``, ``WorkflowEnded``, ``GraphOwned``,
+        ``IllegalTransition``.
         """
         async with self._database.transaction() as connection:
             locked = await _lock_external(connection, error.workflow_id)
@@ -131,10 +148,19 @@ class WorkflowStateManager:
         return await self._workflows.get(error.workflow_id)
 
     async def _take(self, names: Row) -> None:
-        pause = 0.02
-        while not await self._database.attempt(lambda connection: locks.take_outside(connection, names)):
+        """Wait until it is free; who is said to hold it is believed for ``TRUST`` seconds at a time."""
+        pause, clock = 0.02, asyncio.get_running_loop().time
+        asked_at = clock()
+        while True:
+            if clock() - asked_at >= TRUST or not await self._hints.is_held(names["resource"]):
+                if await self._attempt(names):
+                    return
+                asked_at = clock()
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _attempt(self, names: Row) -> bool:
+        return await self._database.attempt(lambda connection: locks.take_outside(connection, names))
 
     async def _keep(self, names: Row) -> None:
         while True:
@@ -146,12 +172,16 @@ class WorkflowStateManager:
 
     async def _give_back(self, names: Row) -> None:
         await self._database.attempt(lambda connection: locks.free_outside(connection, names))
+        await self._hints.freed(names["holder"], (names["resource"],))
 
 
 async def _lock_external(connection: Connection, workflow_id: str) -> Locked:
     locked = await record.lock(connection, workflow_id)
     if locked.driver != "external":
         raise GraphOwned(f"workflow {workflow_id} is driven by the graph; only its nodes and its worker may move it")
+    if locked.standing.outcome is not None:
+        ended = f"workflow {workflow_id} has ended ({locked.standing.outcome})"
+        raise WorkflowEnded(f"{ended}; open a new one for its ticket")
     return locked
 
 

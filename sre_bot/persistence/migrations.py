@@ -1,5 +1,6 @@
 """The schema, brought up to date: the checkpoint tables of LangGraph's own saver first, then our numbered files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -8,12 +9,12 @@ from langgraph.checkpoint.postgres.base import BasePostgresSaver
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from sre_bot.domain.errors import BadSetting
+from sre_bot.domain.errors import BadSetting, NewerSchema
 from sre_bot.persistence.database import Connection, Row
 
 _LOCK = 0x53_52_45_42_4F_54
 _OURS = """
-create table if not exists schema_migrations (
+create table schema_migrations (
     name text primary key,
     digest text not null,
     applied_at timestamptz not null default clock_timestamp()
@@ -40,49 +41,60 @@ def migrations() -> tuple[Migration, ...]:
     return (*_of_library(), *_of_files())
 
 
-async def migrate(url: str) -> tuple[str, ...]:
+async def migrate(url: str, steps: Sequence[Migration] | None = None) -> tuple[str, ...]:
     """Apply what is missing, all of it or nothing, and return the names of what was applied now.
 
-    Safe to run in several processes at once: the others wait and then find nothing to do. Raises ``BadSetting`` when a
-    step was changed after it had been applied.
+    ``steps`` are those that this version knows. Safe to run in several processes at once: the others wait and then find
+    nothing to do. Raises ``BadSetting`` when a step was changed after it had been applied, ``NewerSchema`` when one was
+    applied that this version does not know.
     """
     async with await _connect(url) as connection, connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        await connection.execute(_OURS)
-        missing = await _missing(connection)
+        if not await _is_begun(connection):  # "if not exists" would need the right to create all the same
+            await connection.execute(_OURS)
+        missing = await _missing(connection, steps or migrations())
         for migration in missing:
             await _apply(connection, migration)
         return tuple(migration.name for migration in missing)
 
 
 async def pending(url: str) -> tuple[str, ...]:
-    """The names of the steps that are not applied yet; changes nothing. Raises ``BadSetting`` like ``migrate``."""
+    """The names of the steps that are not applied yet; changes nothing. Raises like ``migrate``."""
     async with await _connect(url) as connection:
-        return tuple(migration.name for migration in await _missing(connection))
+        return tuple(migration.name for migration in await _missing(connection, migrations()))
 
 
 async def _connect(url: str) -> Connection:
     return await AsyncConnection[Row].connect(url, autocommit=True, prepare_threshold=None, row_factory=dict_row)
 
 
-async def _missing(connection: Connection) -> tuple[Migration, ...]:
+async def _missing(connection: Connection, steps: Sequence[Migration]) -> tuple[Migration, ...]:
     applied = await _applied(connection)
-    for migration in migrations():
+    if unknown := sorted(applied.keys() - {migration.name for migration in steps}):
+        raise NewerSchema(
+            f"this database has been brought up to date by a newer sre-bot: this version does not know "
+            f"{', '.join(unknown)}. Update this one; workflows that it began go on under the newer one"
+        )
+    for migration in steps:
         if applied.get(migration.name, migration.digest) != migration.digest:
             raise BadSetting(
                 f"migration {migration.name!r} was changed after it had been applied to this database; "
                 "restore the file and put the change into a new migration"
             )
-    return tuple(migration for migration in migrations() if migration.name not in applied)
+    return tuple(migration for migration in steps if migration.name not in applied)
 
 
 async def _applied(connection: Connection) -> dict[str, str]:
-    cursor = await connection.execute("select to_regclass('schema_migrations') is not null as exists")
-    row = await cursor.fetchone()
-    if row is None or not row["exists"]:
+    if not await _is_begun(connection):
         return {}
     cursor = await connection.execute("select name, digest from schema_migrations")
     return {row["name"]: row["digest"] for row in await cursor.fetchall()}
+
+
+async def _is_begun(connection: Connection) -> bool:
+    cursor = await connection.execute("select to_regclass('schema_migrations') is not null as exists")
+    row = await cursor.fetchone()
+    return row is not None and row["exists"]
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:

@@ -12,7 +12,7 @@ from sre_bot.persistence.database import Connection, Database, Row, storable
 from sre_bot.persistence.record import Locked
 from sre_bot.persistence.statements import sql
 
-RequestKind = Literal["pause", "resume", "retry", "cancel"]
+RequestKind = Literal["pause", "resume", "retry", "cancel", "rewind"]
 
 
 class OperatorRequests:
@@ -24,7 +24,7 @@ class OperatorRequests:
     async def pause(self, repository: str | None, why: str, asked_by: str) -> None:
         """Claim nothing and begin no effect any more: for one repository, or (None) at all."""
         await self._database.attempt(
-            lambda connection: _ask(connection, "pause", asked_by, why=why, repository=repository)
+            lambda connection: ask(connection, "pause", asked_by, why=why, repository=repository)
         )
 
     async def resume(self, repository: str | None, asked_by: str) -> bool:
@@ -33,7 +33,7 @@ class OperatorRequests:
         async def work(connection: Connection) -> bool:
             scopes = [row["repository"] for row in await _rows(connection, "operator.pauses", {})]
             if repository in scopes:
-                await _ask(connection, "resume", asked_by, repository=repository)
+                await ask(connection, "resume", asked_by, repository=repository)
             return repository in scopes
 
         return await self._database.attempt(work)
@@ -57,7 +57,7 @@ class OperatorRequests:
             locked = await _lock_live(connection, workflow_id)
             if locked.runner != "worker":
                 raise BadInput(f"workflow {workflow_id} is run by LangGraph Server; resume its thread there")
-            await _ask(connection, "retry", asked_by, workflow_id=workflow_id)
+            await ask(connection, "retry", asked_by, workflow_id=workflow_id)
             await connection.execute(sql("operator.due_now"), {"workflow_id": workflow_id})
             await _wake(connection, workflow_id)
             return locked
@@ -74,7 +74,7 @@ class OperatorRequests:
         async def work(connection: Connection) -> Locked:
             locked = await _lock_live(connection, workflow_id)
             if await cancellation(connection, workflow_id) is None:
-                await _ask(connection, "cancel", asked_by, why=why, workflow_id=workflow_id)
+                await ask(connection, "cancel", asked_by, why=why, workflow_id=workflow_id)
             await _wake(connection, workflow_id)
             return locked
 
@@ -110,7 +110,7 @@ async def _lock_live(connection: Connection, workflow_id: str) -> Locked:
     return locked
 
 
-async def _ask(
+async def ask(
     connection: Connection,
     kind: RequestKind,
     asked_by: str,
@@ -119,6 +119,7 @@ async def _ask(
     workflow_id: str | None = None,
     repository: str | None = None,
 ) -> None:
+    """Keep a request in the caller's transaction: about one workflow, one repository, or (neither) everything."""
     names = {"kind": kind, "workflow_id": workflow_id, "repository": repository}
     await connection.execute(sql("operator.ask"), {**names, "why": storable(why), "asked_by": storable(asked_by)})
 

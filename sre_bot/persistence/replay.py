@@ -6,7 +6,7 @@ from typing import Any
 
 from sre_bot.domain.errors import WorkflowNotFound
 from sre_bot.domain.merge_patch import Json, merged
-from sre_bot.domain.states import IDLE, DetailedState, Edge, Position, edges_between
+from sre_bot.domain.states import IDLE, DetailedState, Edge, Position, edges_between, rewinding
 from sre_bot.persistence import record
 from sre_bot.persistence.database import Connection, Database, Row
 from sre_bot.persistence.projection import Projection, position_of
@@ -101,15 +101,18 @@ def _version_problems(row: Row, log: list[Row]) -> Iterator[str]:
 
 def _law_problems(row: Row, log: list[Row]) -> Iterator[str]:
     standing: Json = {}
+    visited: set[Position] = set()
     for _, group in groupby(log, key=lambda step: step["version"]):
         reachable = _positions(standing)
         for step in group:
             edge = _edge(step)
             if edge.source not in reachable:
                 yield f"{_name(step)} leaves {edge.source}, where the workflow was not"
+            if edge.trigger == "rewound" and edge.target not in visited:
+                yield f"{_name(step)} goes back to {edge.target}, where the workflow never was"
             if not _legal(edge, row["driver"]):
                 yield f"{_name(step)} is not in the law: {edge.source} -> {edge.target} by {edge.trigger!r}"
-            reachable = reachable | {edge.target}
+            reachable, visited = reachable | {edge.target}, visited | {edge.target}
             standing = merged(standing, _patch(step))
 
 
@@ -148,6 +151,8 @@ def _edge(step: Row) -> Edge:
 
 def _legal(edge: Edge, driver: str) -> bool:
     """Programs outside of our graph name their own triggers, but end with an outcome like everybody."""
+    if edge == rewinding(edge.source, edge.target):
+        return driver == "graph"
     edges = edges_between(edge.source, edge.target)
     free = driver == "external" and edge.target != IDLE
     return bool(edges) if free else edge.trigger in {str(known.trigger) for known in edges}

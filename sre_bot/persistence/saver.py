@@ -3,6 +3,10 @@
 A thread is a workflow when ``workflow_states`` has a row of its id. For such a thread every write is fenced and must
 continue the newest checkpoint of its namespace; in the root and the five sub-states it must take a step of the law. All
 other threads behave as in the stock saver.
+
+A checkpoint is one statement, which is a transaction of its own: the database compares what this saver remembers of the
+workflow with what is there. Where they differ, the same is done again under the row's lock, and what is wrong gets its
+name.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -19,22 +23,29 @@ from langgraph.checkpoint.base import (
     get_checkpoint_id,
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow, dict_row
 
-from sre_bot.domain.errors import BadInput, GraphOwned, LeaseLost, NoTicket
-from sre_bot.persistence import audit, endings, leases, record
-from sre_bot.persistence.database import Connection, Database
+from sre_bot.domain.errors import BadInput, GraphOwned, IllegalTransition, LeaseLost, NoTicket
+from sre_bot.persistence import audit, leases, locks, record
+from sre_bot.persistence.audit import Entry, Standing
+from sre_bot.persistence.compression import CompactSerializer
+from sre_bot.persistence.database import Connection, Database, Row
+from sre_bot.persistence.draft import Draft, moved, write_rows
 from sre_bot.persistence.migrations import migrate
 from sre_bot.persistence.opening import Opening, insert_workflow
-from sre_bot.persistence.record import Claim, Locked, Place
+from sre_bot.persistence.projection import Projection
+from sre_bot.persistence.recall import Recall
+from sre_bot.persistence.record import Claim, Locked
 from sre_bot.persistence.run_config import fence_of, namespace_of, run_id_of, saved_as, thread_of
 from sre_bot.persistence.statements import sql
 from sre_bot.persistence.transitions import ENTRY, ROOT, scheduled
+from sre_bot.persistence.versions import next_version
 
 RUN_TTL = timedelta(minutes=2)
+NO_TASK = "00000000-0000-0000-0000-000000000000"
+"""The task in whose name LangGraph saves what a caller gives to a run."""
 
 
 class AuditedSaver(AsyncPostgresSaver):
@@ -47,25 +58,30 @@ class AuditedSaver(AsyncPostgresSaver):
     """
 
     def __init__(self, database: Database, *, run_ttl: timedelta = RUN_TTL, graph_version: str = "") -> None:
-        super().__init__(cast(Any, database.pool), serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        super().__init__(cast(Any, database.pool), serde=CompactSerializer())
         self.database = database
         self._runs = leases.RunLeases(run_ttl)
+        self._recall = Recall()
         self._graph_version = graph_version
 
     async def setup(self) -> None:
         """Bring the whole schema up to date, checkpoint tables included; safe to run twice at once."""
         await migrate(self.database.url)
 
+    def get_next_version(self, current: str | int | None, channel: None) -> str:
+        """The version after ``current``; see ``versions``."""
+        return next_version(current)
+
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Read a checkpoint. The first read of a run without a fence takes its lease. Raises ``LeaseHeld``."""
-
-        async def read(connection: Connection) -> tuple[CheckpointTuple | None, Claim | None]:
-            enters = fence_of(config) is None and run_id_of(config) and not get_checkpoint_id(config)
-            held = await self._enter(connection, config) if enters else None
-            return await self._stock(connection).aget_tuple(config), held
-
-        found, held = await self.database.attempt(read)
-        self._remember(held)
+        if fence_of(config) is not None:
+            if namespace_of(config) == ROOT:
+                await self._look(thread_of(config))
+        elif run_id_of(config) and not get_checkpoint_id(config):
+            await self._enter(config)
+        found = await self.database.read(lambda: super(AuditedSaver, self).aget_tuple(config))
+        if found is not None:
+            self._expect(Draft(config, found.checkpoint, found.metadata, {}))
         return found
 
     async def aput(
@@ -82,27 +98,11 @@ class AuditedSaver(AsyncPostgresSaver):
         bot's graph has no ticket. Nothing is saved then. A checkpoint that is the head already was saved by an earlier
         try whose answer was lost, and is not saved again.
         """
-
-        async def write(connection: Connection) -> tuple[RunnableConfig, Claim | None]:
-            place = Place(namespace_of(config), checkpoint["id"])
-            locked = await self._workflow(connection, config, checkpoint)
-            if locked is None:
-                return await self._stock(connection).aput(config, checkpoint, metadata, new_versions), None
-            if locked.head == checkpoint["id"]:
-                return saved_as(config, place), None
-            held = await self._authorise(connection, locked, config)
-            source = audit.source_of(metadata)
-            audit.check_continues(locked, place, get_checkpoint_id(config), source)
-            move = await audit.follow(connection, locked, place, checkpoint, source)
-            saved = await self._stock(connection).aput(config, checkpoint, metadata, new_versions)
-            if move is not None and move.outcome is not None:
-                await endings.wrap_up(connection, locked.workflow_id, place.checkpoint_id)
-                await self._leave(connection, held)
-            return saved, held
-
-        saved, held = await self.database.attempt(write)
-        self._remember(held)
-        return saved
+        draft = Draft(config, checkpoint, metadata, new_versions)
+        self._expect(draft)
+        if not await self._save_at_once(draft):
+            await self._save_under_lock(draft)
+        return saved_as(config, draft.place)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -110,23 +110,13 @@ class AuditedSaver(AsyncPostgresSaver):
         """Save what a node wrote before its step is complete. Raises like ``aput``.
 
         Only the fence is checked, not the head: LangGraph may commit the following checkpoint first. What arrives after
-        the end belongs to a checkpoint that is pruned, and is dropped.
+        the end belongs to a checkpoint that is pruned, and is dropped. What the only task of a step wrote is in the
+        checkpoint that follows: it is not written twice.
         """
-
-        async def write(connection: Connection) -> Claim | None:
-            thread_id = thread_of(config)
-            locked = await self._registered(connection, thread_id, namespace_of(config))
-            held = None
-            if locked is not None:
-                if locked.standing.outcome is not None:
-                    return None
-                held = await self._authorise(connection, locked, config)
-            await self._stock(connection).aput_writes(config, writes, task_id, task_path)
-            if namespace_of(config) == ROOT and any(channel in (INTERRUPT, ERROR) for channel, _ in writes):
-                await self._leave(connection, held)
-            return held
-
-        self._remember(await self.database.attempt(write))
+        if self._is_held_by_the_next(config, writes, task_id):
+            return
+        if not await self._write_at_once(config, writes, task_id, task_path):
+            await self._write_under_lock(config, writes, task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete a thread's checkpoints; of a workflow only once it has ended. The log stays. Raises ``GraphOwned``."""
@@ -178,19 +168,148 @@ class AuditedSaver(AsyncPostgresSaver):
 
         await self.database.attempt(delete)
 
-    async def _enter(self, connection: Connection, config: RunnableConfig) -> Claim | None:
-        locked = await self._registered(connection, thread_of(config), namespace_of(config))
-        if locked is None or locked.standing.outcome is not None:
-            return None
-        return await self._authorise(connection, locked, config)
+    async def _save_at_once(self, draft: Draft) -> bool:
+        """Save by one statement; False when nothing was saved, because this saver may not know the whole story."""
+        fence = fence_of(draft.config)
+        if fence is None or not audit.continues(draft.parent, draft.source):
+            return False
+        standing = self._recall.standing(draft.thread_id) or await self._look(draft.thread_id)
+        if standing is None:
+            return False
+        try:
+            entry = audit.entry(standing, draft.place.checkpoint_ns, draft.checkpoint, draft.source)
+        except IllegalTransition:
+            return False
+        saved = await self.database.ask(sql("checkpoints.save"), draft.row(entry, fence, self.serde))
+        assert saved is not None
+        return self._recollect(draft, entry, saved)
 
-    async def _workflow(self, connection: Connection, config: RunnableConfig, checkpoint: Checkpoint) -> Locked | None:
+    def _recollect(self, draft: Draft, entry: Entry, saved: Row) -> bool:
+        """Keep what a saved checkpoint left; False when it was not saved."""
+        if saved["version"] is None:
+            self._recall.forget(draft.thread_id)
+            return saved["known"]
+        self._recall.moved(draft.thread_id, moved(entry, saved))
+        if entry.move is not None:
+            self.database.announcements.soon(draft.thread_id)
+        return True
+
+    async def _save_under_lock(self, draft: Draft) -> None:
+        """The same under the lock of the row: what is wrong is raised; other threads are saved as they are."""
+
+        async def write(connection: Connection) -> Claim | None:
+            locked = await self._workflow(connection, draft)
+            if locked is None:
+                await self._stock(connection).aput(draft.config, draft.checkpoint, draft.metadata, draft.new_versions)
+                return None
+            if locked.head == draft.place.checkpoint_id:
+                return None
+            return await self._follow(connection, locked, draft)
+
+        self._recall.forget(draft.thread_id)
+        self._remember(await self.database.attempt(write))
+        self.database.announcements.soon(draft.thread_id)
+
+    async def _follow(self, connection: Connection, locked: Locked, draft: Draft) -> Claim | None:
+        """Save the next checkpoint of a locked workflow."""
+        held = await self._authorise(connection, locked, draft.config)
+        audit.check_continues(locked, draft.place, draft.parent, draft.source)
+        standing = Standing(locked.standing, locked.version)
+        entry = audit.entry(standing, draft.place.checkpoint_ns, draft.checkpoint, draft.source)
+        ends = entry.after.outcome is not None
+        if ends:
+            await locks.leave(connection, locked.workflow_id)
+        fence = held.fence if held else locked.fence
+        cursor = await connection.execute(sql("checkpoints.save"), draft.row(entry, fence, self.serde))
+        saved = await cursor.fetchone()
+        if not saved or saved["version"] is None:
+            raise LeaseLost(
+                f"workflow {locked.workflow_id}: the lease with fence {fence} ran out while it was written to"
+            )
+        if ends:
+            await self._leave(connection, held)
+        return held
+
+    def _is_held_by_the_next(self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str) -> bool:
+        if task_id == NO_TASK or any(channel.startswith("__") for channel, _ in writes):
+            return False
+        checkpoint_id = get_checkpoint_id(config)
+        return checkpoint_id is not None and self._recall.runs_alone(
+            thread_of(config), namespace_of(config), checkpoint_id
+        )
+
+    async def _write_at_once(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> bool:
+        """Write by one statement; False when nothing was written because the fence is not the live one."""
+        fence = fence_of(config)
+        if fence is None or self._recall.standing(thread_of(config)) is None:
+            return False
+        place = {
+            "thread_id": thread_of(config),
+            "checkpoint_ns": namespace_of(config),
+            "checkpoint_id": get_checkpoint_id(config),
+        }
+        task = {"task_id": task_id, "task_path": task_path, "fence": fence}
+        answer = await self.database.ask(
+            sql("checkpoints.save_writes"), {**place, **task, **write_rows(writes, self.serde)}
+        )
+        return answer is not None and answer["known"] and not answer["fenced"]
+
+    async def _write_under_lock(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> None:
+        async def write(connection: Connection) -> Claim | None:
+            locked = await self._registered(connection, thread_of(config), namespace_of(config))
+            held = None
+            if locked is not None:
+                if locked.standing.outcome is not None:
+                    return None
+                held = await self._authorise(connection, locked, config)
+            await self._stock(connection).aput_writes(config, writes, task_id, task_path)
+            if namespace_of(config) == ROOT and any(channel in (INTERRUPT, ERROR) for channel, _ in writes):
+                await self._leave(connection, held)
+            return held
+
+        self._remember(await self.database.attempt(write))
+
+    async def _look(self, thread_id: str) -> Standing | None:
+        """Where a workflow stands, remembered from now on; None for other threads."""
+        self._recall.forget(thread_id)
+        if record.workflow_id_of(thread_id) is None:
+            return None
+        row = await self.database.ask(sql("checkpoints.standing"), {"workflow_id": thread_id})
+        if row is None:
+            return None
+        standing = Standing(Projection.of_row(row), row["version"])
+        self._recall.moved(thread_id, standing)
+        return standing
+
+    def _expect(self, draft: Draft) -> None:
+        """Remember whether the newest checkpoint of an audited namespace lets one task run."""
+        place = draft.place
+        audited = place.checkpoint_ns == ROOT or audit.sub_state_of(place.checkpoint_ns) is not None
+        alone = audited and draft.alone
+        self._recall.scheduled(draft.thread_id, place.checkpoint_ns, place.checkpoint_id, alone=alone)
+
+    async def _enter(self, config: RunnableConfig) -> None:
+        """Take or renew the lease of a run that brings none."""
+
+        async def enter(connection: Connection) -> Claim | None:
+            locked = await self._registered(connection, thread_of(config), namespace_of(config))
+            if locked is None or locked.standing.outcome is not None:
+                return None
+            return await self._authorise(connection, locked, config)
+
+        self._remember(await self.database.attempt(enter))
+
+    async def _workflow(self, connection: Connection, draft: Draft) -> Locked | None:
         """The workflow that a checkpoint belongs to, registered now if the bot's graph starts on a new thread."""
-        thread_id, namespace = thread_of(config), namespace_of(config)
+        thread_id, namespace = draft.thread_id, draft.place.checkpoint_ns
         locked = await self._registered(connection, thread_id, namespace)
-        if locked is not None or namespace != ROOT or ENTRY.value not in scheduled(checkpoint).nodes:
+        if locked is not None or namespace != ROOT or ENTRY.value not in scheduled(draft.checkpoint).nodes:
             return locked
-        await self._register(connection, config, checkpoint)
+        await self._register(connection, draft.config, draft.checkpoint)
         return await record.lock(connection, thread_id, namespace)
 
     async def _registered(self, connection: Connection, thread_id: str, namespace: str) -> Locked | None:

@@ -9,11 +9,13 @@ from typing import Any
 
 from langgraph.checkpoint.base import Checkpoint
 from langgraph.checkpoint.serde.types import TASKS
+from langgraph.constants import START
 
 from sre_bot.domain.errors import IllegalTransition
 from sre_bot.domain.states import (
     IDLE,
     MEMBERS,
+    SUB_STATE_OF,
     DetailedState,
     Edge,
     Outcome,
@@ -26,6 +28,9 @@ from sre_bot.persistence.projection import Projection
 
 ENTRY = DetailedState.TICKET_DETECTED
 ROOT = ""
+
+_SUB_STATES = frozenset(sub.value for sub in TicketProcessingSubState)
+_STATES = frozenset(state.value for state in (ENTRY, *SUB_STATE_OF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +61,34 @@ def scheduled(checkpoint: Checkpoint) -> Scheduled:
     return Scheduled(tuple(nodes), tuple(join for join in joins if join is not None))
 
 
+def one_task(checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint lets exactly one task run next; a ``Send`` may be several."""
+    updated = checkpoint.get("updated_channels") or ()
+    if TASKS in updated or checkpoint["channel_values"].get(TASKS):
+        return False
+    following = scheduled(checkpoint)
+    return len(following.nodes) + len(following.joins) + (START in updated) == 1
+
+
 def root_move(standing: Projection, checkpoint: Checkpoint) -> Move | None:
     """The step of a checkpoint of the root graph made by its loop; None when it only enters a sub-state.
 
-    A root that schedules nothing has ended; how, its channel ``outcome`` says. Raises ``IllegalTransition``.
+    A root that schedules nothing has ended; how, its channel ``outcome`` says. A graph without sub-graphs has the
+    states themselves as its nodes. Raises ``IllegalTransition``.
     """
     following = scheduled(checkpoint)
+    outcome = checkpoint["channel_values"].get("outcome")
     if not following.nodes and not following.joins:
-        return _ending(standing, checkpoint["channel_values"].get("outcome"))
+        return _ending(standing, outcome)
     if following.joins or len(following.nodes) != 1:
         raise IllegalTransition(f"the root graph schedules {following} at once; it may enter one node at a time")
     node = following.nodes[0]
-    if node in set(TicketProcessingSubState):
+    if node in _SUB_STATES:
         return None
-    if node != ENTRY:
-        raise IllegalTransition(f"the root graph schedules {node!r}, which is neither {ENTRY.value!r} nor a sub-state")
-    already_there = standing.active == (ENTRY,)  # a failure was recorded before the graph's first step
-    return None if already_there else _linear(standing, (ENTRY,), None)
+    if node not in _STATES:
+        raise IllegalTransition(f"the root graph schedules {node!r}, which is neither a state nor a sub-state")
+    already_there = node == ENTRY and standing.active == (ENTRY,)  # a failure was recorded before the first step
+    return None if already_there else _linear(standing, (DetailedState(node),), outcome)
 
 
 def sub_state_move(standing: Projection, sub: TicketProcessingSubState, checkpoint: Checkpoint) -> Move | None:

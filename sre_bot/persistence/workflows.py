@@ -21,12 +21,20 @@ __all__ = ["Claim", "Workflows"]
 
 Result = TypeVar("Result")
 
+DOUBTFUL_FROM = 2
+"""Claims without a recorded step from which on a workflow is run apart: a dead runner takes others with it."""
+
 
 class Workflows:
     """Every workflow there is, and the queue of those that are due."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def database(self) -> Database:
+        """Where they are kept."""
+        return self._database
 
     async def open(
         self,
@@ -91,6 +99,10 @@ class Workflows:
         """The relations that one workflow takes part in: ``workflow_id``, ``other``, ``relation``."""
         return await self._rows("workflows.links", _named(workflow_id))
 
+    async def same_files(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of live workflows that write the same file and are not linked as ``overlaps``."""
+        return tuple((str(row["one"]), str(row["other"])) for row in await self._rows("workflows.same_files", {}))
+
     async def claim(self, workflow_id: str, owner: str, ttl: timedelta) -> Claim:
         """Take the right to run a workflow.
 
@@ -99,16 +111,25 @@ class Workflows:
         async with self._database.transaction() as connection:
             return await leases.claim(connection, workflow_id, owner, ttl)
 
-    async def claim_due(self, owner: str, ttl: timedelta, limit: int) -> tuple[Claim, ...]:
-        """Take up to ``limit`` workflows that are due and that nobody runs: the most urgent, then the oldest, first."""
+    async def claim_due(
+        self, owner: str, ttl: timedelta, limit: int, *, doubtful: bool | None = None
+    ) -> tuple[Claim, ...]:
+        """Take up to ``limit`` workflows that are due and that nobody runs: the most urgent, then the oldest, first.
+
+        ``doubtful`` chooses those whose runners died on them, or those of which that is not known; None takes both.
+        """
         claims: list[Claim] = []
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(sql("leases.due"), {"limit": limit})
+            cursor = await connection.execute(sql("leases.due"), _due(limit, doubtful))
             for row in await cursor.fetchall():
                 claim = await _try_claim(connection, str(row["workflow_id"]), owner, ttl)
                 if claim is not None:
                     claims.append(claim)
         return tuple(claims)
+
+    async def doubtful(self, limit: int) -> tuple[str, ...]:
+        """Up to ``limit`` workflows that are due, that nobody runs, and on which several runners in a row have died."""
+        return tuple(str(row["workflow_id"]) for row in await self._rows("leases.due", _due(limit, True)))
 
     async def renew(self, claim: Claim, ttl: timedelta) -> None:
         """Keep a claim for ``ttl`` from now. Raises ``LeaseLost``."""
@@ -128,10 +149,15 @@ class Workflows:
             await connection.execute(sql("leases.schedule"), names)
 
     async def wake(self, workflow_id: str) -> None:
-        """Make a parked workflow due now, or, while it runs, once more after this run. Nothing for an ended one."""
+        """Make a parked workflow due now, or, while it runs, once more after this run.
+
+        An ended one is not woken, and keeps that somebody tried. Nothing for one that there is not.
+        """
         names = _named(workflow_id)
         async with self._database.transaction() as connection:
-            await connection.execute(sql("leases.wake"), names)
+            cursor = await connection.execute(sql("leases.wake"), names)
+            if cursor.rowcount == 0:
+                await connection.execute(sql("ignored.wake"), names)
             await connection.execute(sql("record.notify"), names)
 
     async def current_claim(self, workflow_id: str, owner: str | None = None) -> Claim:
@@ -235,6 +261,10 @@ async def _get(connection: Connection, workflow_id: str) -> WorkflowState:
     if row is None:
         raise WorkflowNotFound(f"no workflow has the id {workflow_id!r}")
     return workflow_of(row)
+
+
+def _due(limit: int, doubtful: bool | None) -> Row:
+    return {"limit": limit, "doubtful": doubtful, "doubtful_from": DOUBTFUL_FROM}
 
 
 def _named(workflow_id: str) -> Row:

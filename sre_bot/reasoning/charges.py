@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_bot.detectors.fields import steps
+from sre_bot.detectors.pods import template_path
 from sre_bot.domain.cluster import ObjectRef
 from sre_bot.domain.finding import FaultKind, Finding
 from sre_bot.reasoning.source import FieldChange
 from sre_bot.reasoning.versions import Version, changed_lines
 
+_POOL = re.compile(r"pool|max.?conn|connections?\b|max.?open|max.?idle|workers|threads|concurren", re.IGNORECASE)
+_RETENTION = re.compile(
+    r"retention|retain|keep|ttl|expire|max.?age|history|days|wal_|segments|log.?level", re.IGNORECASE
+)
 _PROBE = ("livenessProbe", "startupProbe", "readinessProbe", "ports", "image", "args", "command", "env", "data")
 _PLACE = ("resources", "replicas", "nodeSelector", "affinity", "tolerations", "topologySpreadConstraints")
 _BEARING: dict[FaultKind, tuple[str, ...]] = {
@@ -50,11 +55,18 @@ _BEARING: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.HOST_PORT_CONFLICT: ("ports", "replicas", "hostNetwork"),
     FaultKind.INIT_CONTAINER_FAILED: ("initContainers",),
     FaultKind.JOB_FAILED: ("backoffLimit", "activeDeadlineSeconds", "args", "command", "image", "env"),
+    FaultKind.READ_ONLY_DATABASE: ("args", "command", "env", "data"),
+    FaultKind.CPU_SATURATION: ("resources", "args", "env", "data", "image"),
+    FaultKind.NETWORK_DELAY: ("annotations", "dnsConfig"),
     FaultKind.DISK_FULL: ("storage", "sizeLimit", "ephemeral-storage", "args", "env", "data"),
     FaultKind.HPA_CANNOT_SCALE: ("resources", "metrics", "scaleTargetRef"),
     FaultKind.PDB_BLOCKS: ("minAvailable", "maxUnavailable", "replicas"),
 }
 """For some kinds: the parts of the object whose change may have brought the fault."""
+
+
+_OF_ITS_OWN = (FaultKind.CPU_SATURATION, FaultKind.NETWORK_DELAY, FaultKind.OOM_KILLED, FaultKind.MEMORY_LEAK)
+"""Kinds of which those who are hurt are mere victims: a change of theirs brings nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +106,15 @@ def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
         yield Charge(0.9, f"it set {where} of {change.object.name} to {_brief(finding.observed)}", change.path, shown)
     elif not own and _meets(finding, change):
         yield Charge(0.6, f"it changed {where} of {change.object.name}, which the finding meets", change.path, shown)
-    elif own and _same_part(change.field, finding.field):
+    elif own and _lies_within(change.field, finding.field):
+        yield Charge(
+            0.75, f"it changed {where} of {change.object.name}, a part of what is at fault", change.path, shown
+        )
+    elif (reason := _fills(finding, change)) is not None:
+        yield Charge(0.7, f"it {reason} of {change.object.name}", change.path, shown)
+    elif own and _same_part(change, finding.field):
         yield Charge(0.6, f"it changed {where} of {change.object.name}, beside the fault", change.path, shown)
-    elif _bears(finding, change):
+    elif (own or finding.kind not in _OF_ITS_OWN) and _bears(finding, change):
         yield Charge(0.4, f"it changed {where} of {change.object.name}", change.path, shown)
 
 
@@ -169,14 +187,41 @@ def _meets(finding: Finding, change: FieldChange) -> bool:
     return leaf == str((steps(finding.field) or [""])[-1]) or (len(leaf) > 3 and _holds(finding.observed, leaf))
 
 
-def _same_part(changed: str, field: str) -> bool:
-    left, right = steps(changed), steps(field)
+def _same_part(change: FieldChange, field: str) -> bool:
+    """Whether a change stands beside a field: to share no more than the pod's specification is no neighbourhood."""
+    left, right = steps(change.field), steps(field)
     shared = 0
     for one, other in zip(left, right, strict=False):
         if one != other:
             break
         shared += 1
-    return bool(right) and shared >= max(3, len(right) - 1)
+    near = bool(right) and shared >= max(3, len(right) - 1)
+    return near and left[:shared] != steps(template_path(change.object.kind))
+
+
+def _lies_within(inner: str, outer: str) -> bool:
+    """Whether a field stands below another one: a value in a list of peers, a verb of a rule."""
+    left = [one for one in steps(inner) if isinstance(one, str)]
+    right = [one for one in steps(outer) if isinstance(one, str)]
+    return len(right) >= 2 and len(left) > len(right) and left[: len(right)] == right
+
+
+def _fills(finding: Finding, change: FieldChange) -> str | None:
+    """Settings that make a client take more of what ran out: a larger pool or more pods, a longer retention."""
+    words = {FaultKind.CONNECTION_EXHAUSTION: _POOL, FaultKind.DISK_FULL: _RETENTION}.get(finding.kind)
+    if words is None:
+        return None
+    named = " ".join((change.field, *filter(None, (change.name,))))
+    after, before = _amount(change.after), _amount(change.before)
+    if after is None or not words.search(named) or (before is not None and after <= before):
+        return None
+    return f"raised {change.name or change.field} from {_brief(change.before)} to {_brief(change.after)}"
+
+
+def _amount(value: str | None) -> float | None:
+    """The number that a setting begins with, whatever its unit."""
+    match = re.match(r"\d+(?:\.\d+)?", value or "")
+    return float(match[0]) if match else None
 
 
 def _bears(finding: Finding, change: FieldChange) -> bool:

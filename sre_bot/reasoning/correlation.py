@@ -2,11 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from sre_bot.detectors.fields import number
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.recovery import assess
 from sre_bot.detectors.symptoms import Symptom, symptoms
-from sre_bot.domain.cluster import ClusterSnapshot, Value
+from sre_bot.domain.cluster import ClusterSnapshot, ObjectRef, Value
 from sre_bot.domain.finding import Finding
+from sre_bot.reasoning.complained_drift import complained_drift
 from sre_bot.reasoning.source import SourceReport
 from sre_bot.reasoning.timeline import Happening, onset, timeline
 from sre_bot.reasoning.topology import Topology, topology
@@ -16,7 +18,9 @@ class Correlation(Value):
     """The case so far.
 
     ``effects`` maps the key of a finding that only follows from another one to that one's key (see ``key_of``);
-    ``calm`` says per workload that it is healthy, or recovered and from what.
+    ``calm`` says per workload that it is healthy, or recovered and from what;
+    ``idle`` are the workloads that are scaled to 0;
+    ``complained_drift`` are live values that the repository has otherwise and that their workload's warnings name.
     """
 
     taken_at: datetime
@@ -28,6 +32,8 @@ class Correlation(Value):
     calm: tuple[Finding, ...]
     unseen: tuple[str, ...]
     source: SourceReport
+    idle: tuple[ObjectRef, ...] = ()
+    complained_drift: tuple[Finding, ...] = ()
 
     def explained_by(self, finding: Finding) -> tuple[Symptom, ...]:
         """The symptoms that a cause at the finding's object explains: its own, and those of all who depend on it."""
@@ -63,4 +69,6 @@ def correlate(snapshot: ClusterSnapshot, findings: tuple[Finding, ...], source: 
         calm=tuple(assess(index)),
         unseen=snapshot.unseen,
         source=source,
+        complained_drift=tuple(complained_drift(index, source.drift)),
+        idle=tuple(one.ref for one in index.workloads if number(one.thing, "spec", "replicas") == 0),
     )

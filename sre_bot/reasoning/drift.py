@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sre_bot.detectors.fields import quantity
+from sre_bot.detectors.fields import mapping, quantity, step
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef, Value
 from sre_bot.reasoning.manifests import Declared, differences
 
@@ -33,6 +33,7 @@ def drifts(ref: ObjectRef, one: Declared, live: KubernetesObject) -> Iterator[Dr
     """The declared fields that differ; fields that only the cluster has are defaults and do not count."""
     if ref.kind == "Secret":
         return
+    yield from _added(ref, one, live)
     for difference in differences(_known_part(one.thing, live), one.thing):
         if (
             difference.after is None
@@ -47,6 +48,20 @@ def drifts(ref: ObjectRef, one: Declared, live: KubernetesObject) -> Iterator[Dr
             live=difference.before if difference.before is None else difference.before[:2_000],
             path=one.path,
         )
+
+
+_WHOLE = ("spec.selector", "spec.selector.matchLabels", "spec.template.spec.nodeSelector")
+
+
+def _added(ref: ObjectRef, one: Declared, live: KubernetesObject) -> Iterator[Drift]:
+    """Pairs that only the cluster has, in mappings that nobody fills with defaults: selectors are written whole."""
+    if ref.kind not in ("Service", "Deployment", "StatefulSet", "DaemonSet"):
+        return
+    for path in _WHOLE:
+        written, present = mapping(one.thing, *path.split(".")), mapping(live, *path.split("."))
+        for key in sorted(set(present) - set(written)) if written else ():
+            if not isinstance(present[key], dict | list):
+                yield Drift(object=ref, field=step(path, key), declared="", live=str(present[key]), path=one.path)
 
 
 def _known_part(declared: Any, live: Any) -> Any:

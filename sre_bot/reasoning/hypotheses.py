@@ -16,11 +16,12 @@ from sre_bot.reasoning.drift import Drift
 from sre_bot.reasoning.manifests import line_of
 from sre_bot.reasoning.source import FieldChange
 from sre_bot.reasoning.suspects import suspects
-from sre_bot.reasoning.unexplained import guesses
+from sre_bot.reasoning.unexplained import guesses, switched_off
 
 _CONFIGURATION = (".yaml", ".yml", ".json", ".env", ".properties", ".toml", ".conf", ".tpl")
 GENERALITY: dict[FaultKind, int] = {
     FaultKind.LIVENESS_PROBE_TIMING: 1,
+    FaultKind.NETWORK_DELAY: 1,
     FaultKind.CODE_REGRESSION: 2,
     FaultKind.INVALID_CONFIG: 2,
     FaultKind.CPU_SATURATION: 2,
@@ -46,6 +47,8 @@ def propose(correlation: Correlation, history: SourceHistory | None) -> tuple[Hy
     causes = [finding for finding in correlation.findings if effect_of(finding, correlation) is None]
     explained = frozenset(symptom.key for finding in causes for symptom in correlation.explained_by(finding))
     causes += guesses(correlation, explained)
+    causes = causes or list(correlation.complained_drift)
+    causes = causes or list(switched_off(correlation))
     if not causes:
         return _calm(correlation)
     return tuple(_hypothesis(finding, correlation, history) for finding in causes)
@@ -126,15 +129,15 @@ def _names(field: str) -> list[str]:
 
 
 def _drifted(finding: Finding, drift: Drift) -> Finding:
-    declared = Evidence.seen("manifest", drift.path, drift.field, drift.declared)
+    declared = Evidence.seen("manifest", drift.path, drift.field, drift.declared or finding.object.name)
     return finding.model_copy(
         update={
             "kind": FaultKind.CONFIG_DRIFT,
             "field": drift.field,
             "expected": drift.declared,
             "message": f"The live {finding.object.kind} {finding.object.name} differs from the repository at "
-            "{drift.field}: "
-            f"{drift.live or 'nothing'} instead of {drift.declared}. {finding.message}",
+            f"{drift.field}: "
+            f"{drift.live or 'nothing'} instead of {drift.declared or 'nothing'}. {finding.message}",
             "evidence": (*finding.evidence, declared),
         }
     )

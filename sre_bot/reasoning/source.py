@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from sre_bot.detectors.fields import mapping, text
+from sre_bot.detectors.fields import mapping, steps, text
 from sre_bot.detectors.index import ClusterIndex
-from sre_bot.domain.cluster import ClusterSnapshot, ObjectRef, Value
+from sre_bot.domain.cluster import ClusterSnapshot, KubernetesObject, ObjectRef, Value
 from sre_bot.domain.source import SourceHistory, SourceTree
 from sre_bot.reasoning.drift import Drift, drifts
 from sre_bot.reasoning.frames import MappedTrace, mapped_traces
@@ -26,7 +26,10 @@ class Manifest(Value):
 
 
 class FieldChange(Value):
-    """One field that one commit changed; ``before`` or ``after`` is None where it did not exist."""
+    """One field that one commit changed; ``before`` or ``after`` is None where it did not exist.
+
+    ``name`` is that of the list entry which the field belongs to: of a variable, a port, a container.
+    """
 
     sha: str
     subject: str
@@ -36,6 +39,7 @@ class FieldChange(Value):
     field: str
     before: str | None
     after: str | None
+    name: str = ""
 
 
 class SourceReport(Value):
@@ -129,7 +133,13 @@ def field_changes(version: Version) -> Iterator[FieldChange]:
                 field=field,
                 before=_short(old),
                 after=_short(new),
+                name=_entry_name(after.get(ref) or before.get(ref) or {}, field),
             )
+
+
+def _entry_name(thing: KubernetesObject, field: str) -> str:
+    """The name beside a value in a list of named entries."""
+    return text(thing, *steps(field)[:-1], "name") if field else ""
 
 
 def _digest(value: str | None) -> str | None:

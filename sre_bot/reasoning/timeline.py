@@ -1,4 +1,4 @@
-"""What happened, in one order: commits, rollouts, events, ends of containers; and when the trouble began."""
+"""What happened, in one order (commits, rollouts, events, ends, log bursts, metrics), and when the trouble began."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,11 +6,14 @@ from datetime import datetime
 from sre_bot.detectors.fields import mapping, text, when
 from sre_bot.detectors.index import ClusterIndex, revision
 from sre_bot.detectors.symptoms import Symptom
+from sre_bot.detectors.trends import course, moment, rises
+from sre_bot.detectors.troubles import troubles
 from sre_bot.domain.cluster import Value
 from sre_bot.domain.finding import Finding
 from sre_bot.reasoning.source import SourceReport
 
 MAX_ENTRIES = 200
+_BURST = 3
 
 
 class Happening(Value):
@@ -48,11 +51,29 @@ def _all(index: ClusterIndex, source: SourceReport) -> Iterator[Happening]:
             yield Happening(
                 at=event.first, kind="event", subject=str(event.subject), text=f"{event.reason}: {event.message[:200]}"
             )
+    yield from _bursts(index)
+    yield from _measured(index)
     for pod in index.current_pods:
         for container in pod.containers:
             if container.ended_at:
                 said = f"{container.name} ended: {text(container.last_end, 'reason')} (exit {container.exit_code})"
                 yield Happening(at=container.ended_at, kind="end", subject=str(pod.ref), text=said)
+
+
+def _bursts(index: ClusterIndex) -> Iterator[Happening]:
+    """When each workload began to log a problem that it still logs, the most frequent of them."""
+    for ref, found in index.once(troubles).items():
+        often = max((one.line for one in found if one.line.first), key=lambda line: line.count, default=None)
+        if often is not None and often.first is not None and often.count >= _BURST:
+            yield Happening(
+                at=often.first, kind="log", subject=str(ref), text=f"{often.count} lines like: {often.text[:160]}"
+            )
+
+
+def _measured(index: ClusterIndex) -> Iterator[Happening]:
+    for (ref, signal), one in index.once(rises).items():
+        if ref.kind != "Pod":
+            yield Happening(at=moment(one.at), kind="metric", subject=str(ref), text=f"{signal} went {course(one)}")
 
 
 def onset(findings: tuple[Finding, ...], symptoms: tuple[Symptom, ...]) -> datetime | None:

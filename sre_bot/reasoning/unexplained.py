@@ -4,7 +4,7 @@ An explanation by coincidence in time, and weighed as such: it stands only where
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sre_bot.detectors.fields import steps
 from sre_bot.detectors.symptoms import Symptom
@@ -14,6 +14,7 @@ from sre_bot.reasoning.correlation import Correlation
 from sre_bot.reasoning.source import FieldChange
 from sre_bot.reasoning.suspects import SLACK
 
+_RECENT = timedelta(days=3)
 _FAILING = ("crashing", "not ready", "not starting", "erring")
 _KINDS: tuple[tuple[str, FaultKind, float], ...] = (
     ("command", FaultKind.INVALID_COMMAND, 0.9),
@@ -40,6 +41,32 @@ def guesses(correlation: Correlation, explained: frozenset[tuple[str, str]]) -> 
         change = _most_telling(symptom, correlation)
         if change is not None:
             yield _finding(symptom, change, correlation)
+
+
+def switched_off(correlation: Correlation) -> Iterator[Finding]:
+    """Where nothing else hurts: workloads that have no pods since a recent commit took the last of them away."""
+    for change in correlation.source.changes:
+        recent = correlation.taken_at - change.at <= _RECENT
+        if change.field == "spec.replicas" and change.after == "0" and change.before not in (None, "0") and recent:
+            yield from (_switched_off(live, change) for live in correlation.idle if _is_of(change, {live}))
+
+
+def _switched_off(live: ObjectRef, change: FieldChange) -> Finding:
+    shown = f"{change.object} {change.field}: {change.before} -> {change.after}"
+    return Finding(
+        kind=FaultKind.ZERO_REPLICAS,
+        object=live,
+        field=change.field,
+        observed="0",
+        expected=change.before or "",
+        message=f"{live.name} has no pods since a commit scaled it from {change.before} to 0; nothing else is wrong.",
+        directness="inferred",
+        evidence=(
+            Evidence.seen("object", live, change.field, "replicas: 0"),
+            Evidence.seen("commit", change.sha, change.path, shown, change.at),
+        ),
+        since=change.at,
+    )
 
 
 def _most_telling(symptom: Symptom, correlation: Correlation) -> FieldChange | None:

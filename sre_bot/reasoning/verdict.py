@@ -5,6 +5,7 @@ from sre_bot.domain.finding import FaultKind
 from sre_bot.reasoning.confidence import score, squeeze
 from sre_bot.reasoning.correlation import Correlation
 from sre_bot.reasoning.summary import summarise
+from sre_bot.reasoning.suspects import EXACT
 
 CALM_CONFIDENCE = 0.9
 UNSEEN_PENALTY = 0.2
@@ -24,7 +25,7 @@ BEYOND_THE_REPOSITORY = frozenset(
         FaultKind.NETWORK_DELAY,
     }
 )
-"""Kinds that no change of a repository removes."""
+"""Kinds that no change of a repository removes, unless a commit brought the very value that is at fault."""
 
 
 def conclude(
@@ -44,7 +45,7 @@ def conclude(
 def _weighed(one: Hypothesis, all_: tuple[Hypothesis, ...], correlation: Correlation) -> Hypothesis:
     if one.kind in CALM:
         return one.model_copy(update={"confidence": CALM_CONFIDENCE - (UNSEEN_PENALTY if correlation.unseen else 0.0)})
-    own = any(piece.source in ("log", "event") for piece in one.finding.evidence)
+    own = any(piece.source in ("log", "event", "metric") for piece in one.finding.evidence)
     hurting = len(correlation.symptoms) + own
     share = (len(one.explains) + own) / hurting if hurting else None
     culprit = one.culprit.score if one.culprit else 0.0
@@ -64,9 +65,23 @@ def _verdict(ranked: tuple[Hypothesis, ...], threshold: float, *, repairable: bo
     best = ranked[0]
     if best.kind in CALM:
         return "no_action"
-    if not repairable or best.confidence < threshold or best.kind in BEYOND_THE_REPOSITORY:
+    if not repairable or best.confidence < threshold:
+        return "needs_human"
+    if best.kind in BEYOND_THE_REPOSITORY and not (best.finding.field and best.culprit and best.culprit.score >= EXACT):
+        return "needs_human"
+    if best.kind == FaultKind.CONFIG_DRIFT or (best.kind == FaultKind.DISK_FULL and not _is_declared(best)):
         return "needs_human"
     return "fix" if _has_place(best) else "needs_human"
+
+
+def _is_declared(best: Hypothesis) -> bool:
+    """Whether a full disk is one that the repository sizes; a StatefulSet's claims keep their size once they exist.
+
+    No change of a client frees what is already stored (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/).
+    """
+    return best.object.kind != "PersistentVolumeClaim" or any(
+        piece.source == "manifest" and piece.locator != "0" for piece in best.finding.evidence
+    )
 
 
 def _has_place(best: Hypothesis) -> bool:

@@ -8,17 +8,20 @@ from sre_bot.app import REQUIRED, Graph, Tools, open_record, sub_states
 from sre_bot.graph.graph import GRAPH_VERSION, build
 from sre_bot.persistence.saver import AuditedSaver
 from sre_bot.settings import load
+from sre_bot.worker.coverage import refuse_to_lose
 
 SPARE = timedelta(minutes=2)
 
 
 @asynccontextmanager
 async def make_graph() -> AsyncGenerator[Graph]:
-    """The graph for one run; the server adds the checkpointer. Raises ``BadSetting``."""
+    """The graph for one run; the server adds the checkpointer. Raises ``BadSetting``, ``ThreadsWouldBeLost``."""
     settings = load()
     settings.require(*REQUIRED)
     async with open_record(settings) as record:
-        yield build(sub_states(settings, record, await Tools.of(settings)))
+        graph = build(sub_states(settings, record, await Tools.of(settings)))
+        await refuse_to_lose(record.database, graph, GRAPH_VERSION)
+        yield graph
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ LINE_LIMIT = 4 * BIG_FILE
 _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.bigFileThreshold": str(BIG_FILE),
+    "core.fsmonitor": "false",
     "core.quotePath": "false",
     "credential.helper": "",
     "fetch.recurseSubmodules": "false",
@@ -29,6 +30,7 @@ _SETTINGS = {
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "30",
     "i18n.logOutputEncoding": "UTF-8",
+    "log.showSignature": "false",
 }
 _COMPLAINTS: tuple[tuple[str, Reason], ...] = (
     (r"could not read (Username|Password)|Authentication failed|terminal prompts disabled", Reason.NOT_AUTHORISED),
@@ -56,13 +58,14 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Runs git on one repository. ``timeout`` is in seconds, for each command.
+    """Runs git on one repository. ``timeout`` is in seconds, for each command; ``protocols`` are all it may speak.
 
     Every method raises ``GitHubAPIError`` in the words of git's complaint.
     """
 
     folder: Path
     timeout: float
+    protocols: str = "http:https"
 
     async def run(self, *arguments: str, stdin: bytes = b"", credential: Credential | None = None) -> bytes:
         """Run one command and return what it printed."""
@@ -115,7 +118,7 @@ class Git:
             "HOME": str(self.folder.parent),
             "LC_ALL": "C",
             "TZ": "UTC",
-            "GIT_ALLOW_PROTOCOL": "http:https",
+            "GIT_ALLOW_PROTOCOL": self.protocols,
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",

@@ -6,20 +6,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import requests
 from github import GithubException
 from github.GithubException import BadAttributeException
 
 from sre_bot.domain.errors import GitHubAPIError, Reason
+from sre_bot.tools.request_errors import request_errors
 
 SECONDARY_RATE_WAIT = 60.0
 """Seconds to wait after a secondary rate limit that does not say how long (GitHub's documentation)."""
 
-_CUT_SHORT = (
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.InvalidJSONError,
-)
 _UNREADABLE = (
     ValueError,  # truncated JSON; pydantic's ValidationError is one too
     BadAttributeException,
@@ -33,19 +28,11 @@ _UNREADABLE = (
 @contextmanager
 def github_errors(doing: str) -> Generator[None]:
     """Turn everything that goes wrong inside into ``GitHubAPIError``; ``doing`` says what was tried."""
-    try:
-        yield
-    except GithubException as error:
-        raise _refusal(doing, error) from error
-    except _CUT_SHORT as error:
-        raise GitHubAPIError(f"{doing}: the answer was cut short", reason=Reason.BAD_ANSWER) from error
-    except requests.exceptions.Timeout as error:
-        raise GitHubAPIError(f"{doing}: no answer in time", reason=Reason.UNAVAILABLE) from error
-    except requests.exceptions.RequestException as error:
-        raise GitHubAPIError(f"{doing}: cannot be reached: {error}", reason=Reason.UNAVAILABLE) from error
-    except _UNREADABLE as error:
-        what = (str(error).splitlines() or [type(error).__name__])[0]
-        raise GitHubAPIError(f"{doing}: the answer cannot be read: {what}", reason=Reason.BAD_ANSWER) from error
+    with request_errors(doing, GitHubAPIError, _UNREADABLE):
+        try:
+            yield
+        except GithubException as error:
+            raise _refusal(doing, error) from error
 
 
 def _refusal(doing: str, error: GithubException) -> GitHubAPIError:

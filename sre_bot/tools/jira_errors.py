@@ -3,12 +3,11 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-import requests
 from jira.exceptions import JIRAError
 
 from sre_bot.domain.errors import JiraError, Reason
+from sre_bot.tools.request_errors import request_errors
 
-_CUT_SHORT = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
 _UNREADABLE = (
     ValueError,  # no JSON: an HTML page, half a document, a bad date
     KeyError,  # JSON of another shape
@@ -21,21 +20,11 @@ _UNREADABLE = (
 @contextmanager
 def jira_errors(doing: str) -> Generator[None]:
     """Turn everything that goes wrong inside into ``JiraError``; ``doing`` says what was tried."""
-    try:
-        yield
-    except JIRAError as error:
-        raise _refusal(doing, error) from error
-    except _CUT_SHORT as error:
-        raise JiraError(f"{doing}: the answer was cut short", reason=Reason.BAD_ANSWER) from error
-    except requests.exceptions.InvalidJSONError as error:
-        raise JiraError(f"{doing}: the answer is no JSON", reason=Reason.BAD_ANSWER) from error
-    except requests.exceptions.Timeout as error:
-        raise JiraError(f"{doing}: no answer in time", reason=Reason.UNAVAILABLE) from error
-    except requests.exceptions.RequestException as error:
-        raise JiraError(f"{doing}: cannot be reached: {error}", reason=Reason.UNAVAILABLE) from error
-    except _UNREADABLE as error:
-        what = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise JiraError(f"{doing}: the answer cannot be read: {what}", reason=Reason.BAD_ANSWER) from error
+    with request_errors(doing, JiraError, _UNREADABLE):
+        try:
+            yield
+        except JIRAError as error:
+            raise _refusal(doing, error) from error
 
 
 def _refusal(doing: str, error: JIRAError) -> JiraError:

@@ -6,7 +6,7 @@ survives everywhere: its text is one middle dot, its target the ticket itself wi
 """
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 
 def marked(body: str, marker: str, ticket_url: str) -> str:
@@ -17,6 +17,11 @@ def marked(body: str, marker: str, ticket_url: str) -> str:
 def carries(body: str, marker: str) -> bool:
     """Whether a body, as Jira gives it back, carries exactly this mark."""
     return re.search(rf"#{re.escape(_fragment(marker))}(?![\w.~%-])", body) is not None
+
+
+def markers_in(body: str) -> tuple[str, ...]:
+    """Every mark that a body carries, in order."""
+    return tuple(unquote(found) for found in re.findall(r"#sre-bot-([\w.~%-]+)", body))
 
 
 def _fragment(marker: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sre_bot.domain.cluster import ClusterSnapshot
 from sre_bot.domain.errors import KubernetesError, Reason
 from sre_bot.tools.kubernetes_api import KubernetesApi, connect
+from sre_bot.tools.kubernetes_place import Place, place_of
 from sre_bot.tools.kubernetes_snapshot import take_snapshot
 
 
@@ -24,6 +25,10 @@ class Kubernetes:
         self._context = context
         self._timeout = timeout
         self._deadline = deadline
+
+    async def place(self) -> Place:
+        """Which cluster this is, by its context, and the namespace that the context names."""
+        return await asyncio.to_thread(place_of, self._kubeconfig, self._context)
 
     async def server_time(self) -> datetime:
         """The API server's clock, aware, in UTC."""

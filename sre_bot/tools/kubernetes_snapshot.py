@@ -5,12 +5,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sre_bot.domain.cluster import ClusterSnapshot, ContainerLog, KubernetesObject, ObjectRef
+from sre_bot.domain.cluster import ClusterSnapshot, ContainerLog, KubernetesObject
 from sre_bot.domain.errors import KubernetesError
-from sre_bot.domain.redaction import redact, redact_object
+from sre_bot.domain.redaction import redact
 from sre_bot.tools.kubernetes_api import KubernetesApi, happened_since, newest, together
 from sre_bot.tools.kubernetes_reading import Reading, discover, readings
 from sre_bot.tools.log_choice import LogWish, choose
+from sre_bot.tools.tidying import distinct, tidy
 
 MOST_OBJECTS = 20_000
 MOST_EVENTS = 20_000
@@ -188,29 +189,14 @@ def _note_missing_log(gathered: _Gathered, wish: LogWish, error: KubernetesError
 
 
 def _assemble(gathered: _Gathered, namespaces: tuple[str, ...]) -> ClusterSnapshot:
-    events = [event for event in _distinct(gathered.events) if happened_since(event, gathered.since)]
+    events = [event for event in distinct(gathered.events) if happened_since(event, gathered.since)]
     if len(events) > MOST_EVENTS:
         gathered.unseen.append(f"events: only the newest {MOST_EVENTS} of {len(events)} were kept")
     return ClusterSnapshot(
         taken_at=gathered.date,
         namespaces=namespaces,
-        objects=tuple(_tidy(thing) for thing in _distinct(gathered.objects)),
-        events=tuple(_tidy(event) for event in newest(events, MOST_EVENTS)),
+        objects=tuple(tidy(thing) for thing in distinct(gathered.objects)),
+        events=tuple(tidy(event) for event in newest(events, MOST_EVENTS)),
         logs=tuple(sorted(gathered.logs, key=lambda log: (log.namespace, log.pod, log.container, log.previous))),
         unseen=tuple(sorted(set(gathered.unseen))),
     )
-
-
-def _distinct(things: list[KubernetesObject]) -> list[KubernetesObject]:
-    """Each object once, whichever readings it came in, in a fixed order."""
-    by_name = {(thing["apiVersion"], str(ObjectRef.of(thing))): thing for thing in things}
-    return [by_name[key] for key in sorted(by_name)]
-
-
-def _tidy(thing: KubernetesObject) -> KubernetesObject:
-    """Without secrets, and without what fills pages and tells nothing: who managed which field, cached images."""
-    metadata = {key: value for key, value in thing["metadata"].items() if key != "managedFields"}
-    thing = redact_object({**thing, "metadata": metadata})
-    if thing["kind"] == "Node" and "images" in (thing.get("status") or {}):
-        thing["status"] = {key: value for key, value in thing["status"].items() if key != "images"}
-    return thing

@@ -52,14 +52,7 @@ class Workspace:
         deployed = str(PurePosixPath(path.strip("/"))) if path.strip("/.") else ""
         async with self._alone(git):
             await self._fetch(git, repository, url, depth=commits + 1)
-            head = await _head(git, repository, branch)
-            return SourceHistory(
-                repository=repository,
-                branch=branch,
-                path=deployed,
-                tree=await _tree(git, head, deployed),
-                commits=await _commits(git, head, commits),
-            )
+            return await read_history(git, repository, branch, deployed, commits=commits)
 
     async def at(self, repository: str, sha: str) -> SourceTree:
         """Read the tree of one commit of a repository that ``history`` has cloned; fetches it where it is new."""
@@ -109,6 +102,24 @@ class Workspace:
             *(url, "+refs/heads/*:refs/heads/*"),
             credential=Credential(url, self._token),
         )
+
+
+async def read_history(
+    git: Git, repository: str, branch: str, path: str, *, commits: int = 200, head: str = ""
+) -> SourceHistory:
+    """Read a repository as it lies on our disk: the tree at the branch's head and its newest commits.
+
+    ``path`` is the folder that is deployed, without slashes around it; ``head`` is a commit that counts instead of the
+    branch's. Raises ``GitHubAPIError``: ``NOT_FOUND`` where there is no such branch.
+    """
+    head = head or await _head(git, repository, branch)
+    return SourceHistory(
+        repository=repository,
+        branch=branch,
+        path=path,
+        tree=await _tree(git, head, path),
+        commits=await _commits(git, head, commits),
+    )
 
 
 def _lock_file(folder: Path) -> TextIO:

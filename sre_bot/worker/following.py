@@ -18,14 +18,14 @@ async def follow(runner: Runner, monitors: Monitors, workflow_id: str, *, poll: 
     """Run, wait for what it waits for, and run on until it has an outcome.
 
     Without ``wait``, return as soon as it waits for people; in any case when Jira does not let us hand it over, which
-    waiting here does not change. Raises ``LeaseHeld`` when another process runs it.
+    waiting here does not change, and when it is under quarantine. Raises ``LeaseHeld`` when another process runs it.
     """
     workflows = monitors.workflows
     while True:
         claim = await _claimed(monitors, workflow_id, poll)
         result = await runner.run(claim)
         state = await workflows.get(workflow_id)
-        if result is Result.UNTOLD:
+        if result in (Result.UNTOLD, Result.QUARANTINED):
             return state
         while not state.outcome and not await _is_due(monitors, state):
             if state.detailed_state is DetailedState.AWAITING_REVIEW and not wait:
@@ -54,7 +54,7 @@ async def _is_due(monitors: Monitors, state: WorkflowState) -> bool:
     if state.due_at is not None:
         return state.due_at <= now
     if is_overdue(state, now):
-        await monitors.stop(state, "expired", f"{state.sub_state} took longer than allowed")
+        await monitors.expire(state)
         return True
     if state.detailed_state is not DetailedState.AWAITING_REVIEW:
         return False

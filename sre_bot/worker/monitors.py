@@ -5,14 +5,20 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sre_bot.domain.errors import BadInput, GitHubAPIError, JiraError, LeaseHeld, Paused, WorkflowExists
+from sre_bot.domain.errors import BadInput, GitHubAPIError, JiraError, LeaseHeld, Paused, StaleVersion, WorkflowExists
+from sre_bot.domain.review import Decision
 from sre_bot.domain.states import DetailedState
 from sre_bot.domain.ticket import Ticket
 from sre_bot.domain.workflow import WorkflowState
 from sre_bot.graph.graph import GRAPH_VERSION
 from sre_bot.graph.review import ReviewReader
+from sre_bot.graph.traces import lost_workflow, traces_in
 from sre_bot.persistence.database import Database
+from sre_bot.persistence.ignored import IgnoredEvents
 from sre_bot.persistence.locks import ResourceLocks
+from sre_bot.persistence.opening import Opening
+from sre_bot.persistence.quarantine import Quarantines
+from sre_bot.persistence.reopening import reopen, was_restored
 from sre_bot.persistence.workflows import Workflows
 from sre_bot.tools.jira import Jira
 from sre_bot.worker.stopping import stop
@@ -35,11 +41,17 @@ class Monitors:
     database: Database
     workflows: Workflows
     locks: ResourceLocks
+    quarantines: Quarantines
     jira: Jira
     reviews: ReviewReader
     projects: tuple[str, ...]
     owner: str
     lease: timedelta
+
+    @property
+    def ignored(self) -> IgnoredEvents:
+        """Where is kept what came too late."""
+        return IgnoredEvents(self.database)
 
     async def tickets(self) -> tuple[WorkflowState, ...]:
         """Open a workflow for each ticket that is newly assigned to us; returns those opened now.
@@ -66,11 +78,22 @@ class Monitors:
         if (project := ticket.rpartition("-")[0]) not in self.projects:
             ours = ", ".join(self.projects)
             raise BadInput(f"{ticket} is of project {project}, which is not mine: JIRA_PROJECTS names {ours}")
+        try:
+            return await self._open(ticket, PRIORITIES.get(priority.lower(), 3), updated)
+        except WorkflowExists as error:
+            await self.ignored.note(error.workflow_id, "ticket", "news of the ticket, which it was at work on already")
+            raise
+
+    async def _open(self, ticket: str, urgency: int, updated: datetime | None) -> WorkflowState:
         before = await self.workflows.of_ticket(ticket)
+        context = {"ticket_id": ticket, **({"ticket_updated": updated.isoformat()} if updated else {})}
+        if lost := await self._lost(ticket, frozenset(state.workflow_id for state in before)):
+            opening = Opening(ticket, context, priority=urgency, graph_version=GRAPH_VERSION)
+            return await self.workflows.get(await reopen(self.database, opening, lost, "a comment on the ticket"))
         return await self.workflows.open(
             ticket,
-            {"ticket_id": ticket, **({"ticket_updated": updated.isoformat()} if updated else {})},
-            priority=PRIORITIES.get(priority.lower(), 3),
+            context,
+            priority=urgency,
             graph_version=GRAPH_VERSION,
             previous=before[0].workflow_id if before else None,
         )
@@ -92,33 +115,59 @@ class Monitors:
 
     async def wake_if_decided(self, state: WorkflowState) -> bool:
         """Wake one workflow if there is something for it to read. Raises ``GitHubAPIError``."""
-        context = state.context
-        decision = await self.reviews.decision(
-            context["repository"], context["pr_number"], frozenset(context.get("answered", ()))
-        )
-        if decision.state == "waiting":
+        if (await self._decision(state)).state == "waiting":
             return False
         await self.workflows.wake(state.workflow_id)
         return True
 
+    async def _decision(self, state: WorkflowState) -> Decision:
+        context = state.context
+        answered = frozenset(context.get("answered", ()))
+        return await self.reviews.decision(context["repository"], context["pr_number"], answered)
+
     async def deadlines(self) -> int:
-        """Escalate what has outlived its deadline, is not running and does not wait in line; returns how many."""
+        """Escalate what has outlived its deadline and is neither running, in line nor set aside; returns how many."""
         now = await self.database.now()
-        in_line = {waiting["workflow_id"] for waiting in await self.locks.waiting()}
+        excused = {waiting["workflow_id"] for waiting in await self.locks.waiting()}
+        excused |= {quarantine.workflow_id for quarantine in await self.quarantines.in_force()}
         expired = 0
         for state in await self.workflows.live():
-            if is_ours(state) and state.workflow_id not in in_line and is_overdue(state, now):
-                expired += await self.stop(state, "expired", f"{state.sub_state} took longer than allowed")
+            if not is_ours(state) or state.workflow_id in excused:
+                continue
+            if is_overdue(state, now):
+                expired += await self.expire(state)
+            elif is_woken_too_late(state, now):
+                why = f"{_deadline(state)} was too late: there was news to be read first"
+                await self.ignored.note(state.workflow_id, "deadline", why)
         return expired
 
-    async def stop(self, state: WorkflowState, trigger: str, why: str) -> bool:
-        """Lead a workflow to ``escalation``, from where a worker ends it; False when it runs or is paused."""
+    async def expire(self, state: WorkflowState) -> bool:
+        """Lead a workflow to ``escalation``, from where a worker ends it; False when it runs, moved on or is paused.
+
+        Who came too late is noted: the deadline, or else a review that is there and will not be read any more.
+        """
+        why = f"{state.sub_state} took longer than allowed"
         try:
-            claim = await stop(self.workflows, state, self.owner, self.lease, trigger, why)
-        except (LeaseHeld, Paused):
+            claim = await stop(self.workflows, state, self.owner, self.lease, "expired", why)
+        except (LeaseHeld, Paused, StaleVersion) as error:
+            await self.ignored.note(state.workflow_id, "deadline", f"{_deadline(state)} was too late: {error}")
             return False
         await self.workflows.release(claim, due_in=timedelta(0))
+        await self._note_late_review(state)
         return True
+
+    async def _note_late_review(self, state: WorkflowState) -> None:
+        """Keep what a pull request says whose deadline has been first."""
+        if state.detailed_state is not DetailedState.AWAITING_REVIEW or "pr_number" not in state.context:
+            return
+        try:
+            decision = await self._decision(state)
+        except GitHubAPIError as error:
+            log.warning("workflow %s: %s", state.workflow_id, error)
+            return
+        if decision.state != "waiting":
+            said = f"{decision.state} by {decision.reviewer or 'somebody'}"
+            await self.ignored.note(state.workflow_id, "review", f"{said} was too late: {_deadline(state)} had passed")
 
     async def _opened(self, ticket: Ticket) -> WorkflowState | None:
         before = await self.workflows.of_ticket(ticket.key)
@@ -128,6 +177,12 @@ class Monitors:
             return await self.open(ticket.key, ticket.priority, ticket.updated)
         except WorkflowExists:
             return None
+
+    async def _lost(self, ticket: str, known: frozenset[str]) -> str | None:
+        """The workflow that was at work on a ticket before a restoration took it from us. Raises ``JiraError``."""
+        if not await was_restored(self.database):
+            return None
+        return lost_workflow(traces_in(await self.jira.comments(ticket), await self.jira.account()), known)
 
     async def _touched_since(self, ticket: Ticket, before: WorkflowState) -> bool:
         """Whether somebody changed the ticket after our last comment on it, by Jira's own clock.
@@ -147,12 +202,27 @@ def is_ours(state: WorkflowState) -> bool:
     return state.driver == "graph" and state.runner == "worker"
 
 
+def _deadline(state: WorkflowState) -> str:
+    until = f"{state.timeout_at:%Y-%m-%d %H:%M:%S %Z} " if state.timeout_at else ""
+    return f"the deadline {until}of {state.detailed_state or state.sub_state or 'rest'}"
+
+
 def is_overdue(state: WorkflowState, now: datetime) -> bool:
     """Whether a workflow has outlived its deadline and may be dropped for it.
 
     What is due is run first, so that an outage of ours is made up for. What is merged is finished or taken back, never
     dropped in between: its states have time limits of their own.
     """
-    due = state.due_at is not None and state.due_at <= now
     merged = bool(state.context.get("merge_sha"))
-    return state.is_expired(now) and not due and not merged and state.detailed_state is not DetailedState.ESCALATION
+    ending = state.detailed_state is DetailedState.ESCALATION
+    return state.is_expired(now) and not _is_due(state, now) and not merged and not ending
+
+
+def is_woken_too_late(state: WorkflowState, now: datetime) -> bool:
+    """Whether a wait for people outlived its deadline, and something woke it before anybody could say so."""
+    waits = state.detailed_state is DetailedState.AWAITING_REVIEW
+    return waits and state.is_expired(now) and _is_due(state, now)
+
+
+def _is_due(state: WorkflowState, now: datetime) -> bool:
+    return state.due_at is not None and state.due_at <= now

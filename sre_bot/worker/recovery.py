@@ -21,6 +21,7 @@ class RecoveryManager:
     async def recover_active_workflows(self) -> dict[str, Result]:
         """Run workflows until none is due, so many at once; how the last run of each ended, by id.
 
+        Those on which several runners in a row have died come last, one at a time: they may take us with them.
         Raises ``psycopg.OperationalError`` when the record is out of reach; what ran is due again by its lease then.
         """
         ended: dict[str, Result] = {}
@@ -30,7 +31,11 @@ class RecoveryManager:
                 claims = await self._claimed(self.concurrency - len(running))
                 running |= {asyncio.create_task(self._run(claim)) for claim in claims}
                 if not running:
-                    return ended
+                    alone = await self.workflows.claim_due(self.owner, self.lease, 1, doubtful=True)
+                    if not alone:
+                        return ended
+                    running = {asyncio.create_task(self._run(alone[0]))}
+                    await asyncio.wait(running)
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 ended.update(task.result() for task in done)
         finally:
@@ -39,7 +44,7 @@ class RecoveryManager:
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _claimed(self, free: int) -> tuple[Claim, ...]:
-        return await self.workflows.claim_due(self.owner, self.lease, free) if free else ()
+        return await self.workflows.claim_due(self.owner, self.lease, free, doubtful=False) if free else ()
 
     async def _run(self, claim: Claim) -> tuple[str, Result]:
         try:

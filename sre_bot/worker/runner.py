@@ -23,15 +23,23 @@ from sre_bot.domain.errors import (
     RollbackNotVerified,
     ServiceError,
     StaleWriter,
+    ThreadsWouldBeLost,
+    UndecodableState,
 )
 from sre_bot.domain.states import DetailedState, Outcome
 from sre_bot.domain.workflow import WorkflowState
 from sre_bot.graph import messages
+from sre_bot.graph.duplicates import Duplicates
+from sre_bot.graph.graph import GRAPH_VERSION
 from sre_bot.graph.outward import Outward
 from sre_bot.graph.state import Case, Start
 from sre_bot.persistence.locks import ResourceLocks
+from sre_bot.persistence.quarantine import Quarantine
 from sre_bot.persistence.workflows import Claim, Workflows
+from sre_bot.worker.configuration import config_of
+from sre_bot.worker.coverage import refuse_to_lose
 from sre_bot.worker.heartbeat import under_lease
+from sre_bot.worker.isolation import Isolation
 from sre_bot.worker.obedience import obeying
 from sre_bot.worker.retries import delay_of, workflow_error
 from sre_bot.worker.stopping import lead_out
@@ -46,13 +54,17 @@ REFUSED_WAIT = timedelta(minutes=5)
 
 
 class Result(StrEnum):
-    """How a run ended. ``UNTOLD``: a person must take over, and Jira does not let us say so."""
+    """How a run ended. ``UNTOLD``: a person must take over, and Jira does not let us say so.
+
+    ``QUARANTINED``: nobody runs it before a person asks for it.
+    """
 
     FINISHED = "finished"
     PARKED = "parked"
     RETRYING = "retrying"
     REPLACED = "replaced"
     UNTOLD = "untold"
+    QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class Runner:
     workflows: Workflows
     locks: ResourceLocks
     outward: Outward
+    isolation: Isolation
     lease: timedelta
 
     async def run(self, claim: Claim) -> Result:
@@ -91,6 +104,8 @@ class Runner:
             return await self._escalate(claim, state)
         if await self.workflows.cancellation(claim.workflow_id):
             return await self._cancel(claim)
+        if quarantine := await self.isolation.needed(claim):
+            return await self._set_aside(claim, state, quarantine)
         if state.detailed_state is DetailedState.RETRY:
             state = await self.workflows.resume_retry(claim)
         return await self._advance(claim, state)
@@ -99,10 +114,12 @@ class Runner:
         config = config_of(claim)
         try:
             result = await self._invoke(state, config)
-        except (LeaseLost, StaleWriter, OperationalError, Paused):
+        except (LeaseLost, StaleWriter, OperationalError, Paused, ThreadsWouldBeLost):
             raise
         except GraphDrained:
             return await self._cancel(claim)
+        except UndecodableState as error:
+            return await self._set_aside(claim, state, await self.isolation.put(claim, str(error)))
         except ResourceBusy:
             await self.workflows.release(claim, due_in=LINE_WAIT)
             return Result.PARKED
@@ -114,8 +131,12 @@ class Runner:
         return await self._finished(claim)
 
     async def _invoke(self, state: WorkflowState, config: RunnableConfig) -> dict[str, Any]:
-        """Run the graph as far as it goes. Raises ``GraphDrained`` when it was cancelled on the way."""
+        """Run the graph as far as it goes. Raises ``GraphDrained`` when it was cancelled on the way.
+
+        A worker that started before a newer one went on with the workflow would lose it: ``ThreadsWouldBeLost``.
+        """
         given = await self._input(state, config)
+        await refuse_to_lose(self.workflows.database, self.graph, GRAPH_VERSION, state.workflow_id)
         async with obeying(self.workflows, state.workflow_id) as control:
             return await self.graph.ainvoke(given, config, durability="sync", control=control)  # pyright: ignore[reportArgumentType]
 
@@ -147,6 +168,19 @@ class Runner:
         await self.workflows.release(claim, due_in=delay)
         return Result.RETRYING
 
+    async def _set_aside(self, claim: Claim, state: WorkflowState, quarantine: Quarantine) -> Result:
+        """Free what others wait for, tell the ticket, and run nothing. What is held again is asked for by the nodes."""
+        await self.locks.release(claim.workflow_id)
+        try:
+            await self.isolation.tell(claim, state, quarantine)
+        except ServiceError as error:
+            if (pause := pause_before_telling(error)) is not None:
+                await self.workflows.release(claim, due_in=pause)
+                return Result.QUARANTINED
+            await self.isolation.untellable(quarantine)
+        await self.workflows.release(claim)
+        return Result.QUARANTINED
+
     async def _cancel(self, claim: Claim) -> Result:
         request = await self.workflows.cancellation(claim.workflow_id)
         assert request is not None
@@ -165,6 +199,7 @@ class Runner:
         try:
             await self.outward.tell(claim, state.ticket_id, 0, f"handover_{outcome}", note)
             await self.outward.hand_back(claim, state.ticket_id, 0)
+            await Duplicates(self.workflows, self.outward).tell(claim, state.ticket_id, outcome)
         except ServiceError as error:
             log.warning("workflow %s: ticket %s cannot be told: %s", claim.workflow_id, state.ticket_id, error)
             if (pause := pause_before_telling(error)) is not None:
@@ -193,14 +228,6 @@ class Runner:
         return messages.escalated(
             doing, why, state.retry_count, f"{found}\nAssign the ticket to me again to start over."
         )
-
-
-def config_of(claim: Claim) -> RunnableConfig:
-    """The configuration of a run under a claim; the saver checks the fence on every write."""
-    return {
-        "configurable": {"thread_id": claim.workflow_id, "fence": claim.fence, "owner": claim.owner},
-        "recursion_limit": 1_000,
-    }
 
 
 def pause_before_telling(error: ServiceError) -> timedelta | None:

@@ -157,7 +157,7 @@ async def test_a_base_branch_that_is_rewritten_against_the_fix_is_told_and_nothi
         end = await followed(stage, waiting.state.workflow_id)
     end.check()
     assert end.outcome == "deployment_failed"
-    assert "cannot be merged" in end.told
+    assert "nobody has reviewed the result" in end.told
     assert "Nothing was merged" in end.told
     assert not end.pulls[0]["merged"]
     assert end.assignee is None

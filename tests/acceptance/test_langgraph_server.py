@@ -86,6 +86,26 @@ async def test_what_is_not_set_is_named_before_the_server_takes_a_run(
     assert "BadSetting: not set: JIRA_URL, JIRA_TOKEN, JIRA_PROJECTS, NAMESPACES." in said.decode()
 
 
+async def test_a_run_whose_durability_could_lose_steps_is_refused_by_name_and_leaves_a_sound_record(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Said in so many words, or by leaving it to the server, whose default is ``async``."""
+    async with await LabProcess.start(INCIDENTS / FIRST_INCIDENT, speed=60) as lab:
+        project = lab.ticket.partition("-")[0]
+        async with server(environment(lab.environment, database_url, tmp_path / "data"), tmp_path) as url:
+            client = get_client(url=url, timeout=120)
+            threads, errors = list[str](), list[str]()
+            for number, durability in enumerate((None, "exit", "async"), start=1):
+                threads.append((await client.threads.create())["thread_id"])
+                chosen: Any = {"durability": durability} if durability else {}
+                ticket = {"ticket_id": f"{project}-{90_000 + number}"}
+                said: Any = await client.runs.wait(threads[-1], "sre-bot", input=ticket, raise_error=False, **chosen)
+                errors.append(said["__error__"]["error"])
+    assert errors == ["WrongDurability"] * 3
+    async with Database.open(database_url) as database:
+        assert [await verify(database, thread) for thread in threads] == [()] * 3
+
+
 async def test_a_ticket_runs_on_langgraph_server_to_the_interrupt_and_after_an_approval_to_its_end(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -7,8 +7,8 @@ from sre_bot.cli.demo import FIRST_INCIDENT
 from sre_bot.domain.states import DetailedState
 from sre_bot.evals.harness import Pace, staged
 from sre_bot.lab.client import LabProcess
+from sre_bot.worker.configuration import config_of
 from sre_bot.worker.following import follow
-from sre_bot.worker.runner import config_of
 from tests.acceptance_stage import INCIDENTS, environment, running, sre_bot
 
 INCIDENT = INCIDENTS / FIRST_INCIDENT

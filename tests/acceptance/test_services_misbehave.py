@@ -1,5 +1,6 @@
 """Services that misbehave: what passes is survived and done once, what lasts ends with a person; nothing is lost."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from sre_bot.domain.states import DetailedState
 from sre_bot.evals.harness import Stage, staged
 from sre_bot.worker.runner import Result
+from sre_bot.worker.stopping import stop
 from tests.bad_input_stage import INCIDENT, PACE, Aftermath, aftermath, followed, opened, reviewing, run_once
 
 Fault = dict[str, Any]
@@ -155,7 +157,11 @@ async def test_what_nobody_learnt_the_end_of_is_recorded_as_unknown_when_the_wor
         workflow_id = await opened(stage)
         assert await run_once(stage, workflow_id) is Result.RETRYING
         before = await aftermath(stage, workflow_id)
-        assert await stage.app.monitors.stop(before.state, "cancelled", "nobody wants it any more")
+        workflows = stage.app.record.workflows
+        claim = await stop(
+            workflows, before.state, "a person", timedelta(seconds=30), "cancelled", "nobody wants it any more"
+        )
+        await workflows.release(claim, due_in=timedelta(0))
         end = await followed(stage, workflow_id)
     assert {one["name"] for one in before.effects if one["status"] == "started"} == {"pull_request:fix"}
     end.check()

@@ -10,6 +10,7 @@ import pytest
 from sre_bot.domain.errors import ErrorSeverity, ErrorType
 from sre_bot.domain.states import DetailedState, MainState, Outcome, TicketProcessingSubState
 from sre_bot.domain.workflow import Driver, Runner
+from sre_bot.persistence.ignored import IgnoredKind
 from sre_bot.persistence.operator import RequestKind
 
 PAIRS: dict[str, type[StrEnum] | tuple[str, ...]] = {
@@ -22,6 +23,7 @@ PAIRS: dict[str, type[StrEnum] | tuple[str, ...]] = {
     "workflow_errors_type_known": ErrorType,
     "workflow_errors_severity_known": ErrorSeverity,
     "operator_requests_kind_known": get_args(RequestKind),
+    "ignored_events_kind_known": get_args(IgnoredKind),
 }
 
 

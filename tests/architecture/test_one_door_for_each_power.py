@@ -13,6 +13,7 @@ WRITES = {
 }
 VENDORS = {
     "psycopg": ("persistence",),
+    "redis": ("persistence",),
     "github": ("tools",),
     "jira": ("tools",),
     "kubernetes": ("tools",),

@@ -26,12 +26,13 @@ from tests.crash.oracle import Finding
 from tests.crash.plans import Plan
 from tests.crash.postgres import Server
 from tests.crash.serving import PACE
+from tests.crash.strikes import Meeting
 
 Json = dict[str, Any]
 INCIDENTS = Path(__file__).parents[2] / "evals" / "incidents"
 CALLED = ("JIRA_URL", "ARGOCD_URL")
 """Not GitHub: the bot clones only from the host that it knows; there, the commits around a call are struck."""
-PATIENCE = 60.0
+PATIENCE = 120.0
 MOST_BOTS = 8
 
 
@@ -45,6 +46,7 @@ class Application:
     url: str
     database: Database
     data: Path
+    meeting: Meeting
     children: list[Child] = field(default_factory=list[Child])
     lines: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
@@ -89,8 +91,7 @@ class Application:
         await child.ended.wait()
 
     async def _bot(self, plan: Plan | None) -> Child:
-        child = Child(self.nursery.next_number(), plan.hits if plan else None, None)
-        child.strike = lambda one: self._strike(plan, one) if plan else _holds()
+        child = Child(self.nursery.next_number(), plan.gate(lambda one: self._strike(plan, one)) if plan else None)
         self.children.append(child)
         environment = dict(self.lab.environment)
         for name in CALLED:
@@ -105,19 +106,8 @@ class Application:
         if fault == "kill":
             await child.signal(signal.SIGKILL)
         elif fault == "restart":
-            self.server.restart_immediately()
-        elif fault == "pause":
-            await child.signal(signal.SIGSTOP)
-            await self._bot(None)
-            return await self._thawed_later(child)
+            await self.meeting.arrive()
         return False
-
-    async def _thawed_later(self, child: Child) -> bool:
-        """Wake it when its lease is over and another one runs."""
-        while await self._rows(b"select 1 from leases where owner <> '' and expires_at > clock_timestamp()"):
-            await asyncio.sleep(0.05)
-        await child.signal(signal.SIGCONT)
-        return True
 
     async def _called_through(self, child: Child, url: str) -> str:
         """The address of a line to a service of the lab, for one bot."""
@@ -146,36 +136,52 @@ class Application:
         return await self.database.attempt(work)
 
 
-@asynccontextmanager
-async def _staged(server: Server, nursery: Nursery, incident: str) -> AsyncGenerator[Application]:
-    async with AsyncExitStack() as stack:
-        data = stack.enter_context(tempfile.TemporaryDirectory(prefix="sre-bot-crash-"))
-        url = await stack.enter_async_context(scratch_database(server.url()))
-        await migrate(url)
-        lab = await stack.enter_async_context(await LabProcess.start(INCIDENTS / incident, speed=PACE.speed))
-        database = await stack.enter_async_context(Database.open(url, max_size=2))
-        yield Application(server, nursery, lab, url, database, Path(data))
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the scenarios of a lane share: its Postgres and where its bots come from."""
 
+    server: Server
+    nursery: Nursery
 
-async def census(server: Server, nursery: Nursery, order: Json) -> Json:
-    """Run an incident without a fault; the points that the bot passes."""
-    async with _staged(server, nursery, order["incident"]) as application:
-        ended = await application.to_the_end(None)
-        passed = [point for child in application.children for point in child.passed]
-        return {"passed": passed, **asdict(await application.judged(ended=ended))}
+    async def census(self, order: Json) -> Json:
+        """Run an incident without a fault; the points that the bot passes."""
+        async with self._staged(order["incident"], Meeting(self.server, 1)) as application:
+            ended = await application.to_the_end(None)
+            passed = [point for child in application.children for point in child.passed]
+            return {"passed": passed, **asdict(await application.judged(ended=ended))}
 
+    async def run(self, scenario: Json) -> Json:
+        """One scenario: a fault at a boundary, recovery, the oracle."""
+        return await self._run(scenario, Meeting(self.server, 1))
 
-async def run(server: Server, nursery: Nursery, scenario: Json) -> Json:
-    """One scenario: a fault at a boundary, recovery, the oracle."""
-    started = time.monotonic()
-    plan = Plan(scenario["boundary"], scenario["point"], scenario["fault"], random.Random(scenario["seed"]))
-    async with _staged(server, nursery, scenario["incident"]) as application:
-        ended = await application.to_the_end(plan)
-        finding = asdict(await application.judged(ended=ended))
-    seconds = time.monotonic() - started
-    recovery = time.monotonic() - plan.struck_at if plan.struck_at else 0.0
-    told = {"struck": bool(plan.strikes), "kills": plan.kills, "seconds": seconds, "recovery": recovery}
-    return {**scenario, **finding, **told}
+    async def run_together(self, order: Json) -> Json:
+        """Scenarios that share one restart of the server; nothing else may run in the lane meanwhile."""
+        meeting = Meeting(self.server, len(order["scenarios"]))
+        together = [self._run(scenario, meeting) for scenario in order["scenarios"]]
+        return {"answers": await asyncio.gather(*together)}
+
+    async def _run(self, scenario: Json, meeting: Meeting) -> Json:
+        started = time.monotonic()
+        plan = Plan(scenario["boundary"], scenario["point"], scenario["fault"], random.Random(scenario["seed"]))
+        async with self._staged(scenario["incident"], meeting) as application:
+            try:
+                ended = await application.to_the_end(plan)
+            finally:
+                if plan.is_awaited:
+                    meeting.leave()
+            finding = asdict(await application.judged(ended=ended))
+        told = {"struck": bool(plan.strikes), "kills": plan.kills, "recovery": plan.recovery}
+        return {**scenario, **finding, **told, "seconds": time.monotonic() - started}
+
+    @asynccontextmanager
+    async def _staged(self, incident: str, meeting: Meeting) -> AsyncGenerator[Application]:
+        async with AsyncExitStack() as stack:
+            data = stack.enter_context(tempfile.TemporaryDirectory(prefix="sre-bot-crash-"))
+            url = await stack.enter_async_context(scratch_database(self.server.url()))
+            await migrate(url)
+            lab = await stack.enter_async_context(await LabProcess.start(INCIDENTS / incident, speed=PACE.speed))
+            database = await stack.enter_async_context(Database.open(url, max_size=2))
+            yield Application(self.server, self.nursery, lab, url, database, Path(data), meeting)
 
 
 def objects(world: Json) -> Counter[str]:
@@ -193,7 +199,3 @@ _EXPECTED = {"pull request", "merge"}
 def _at_port(url: str, port: int) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}"))
-
-
-async def _holds() -> bool:
-    return True

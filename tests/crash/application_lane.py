@@ -1,24 +1,21 @@
-"""A lane of ring 2: one Postgres and one nursery, and scenarios one after the other, a line each as in ring 1."""
+"""A lane of ring 2: one Postgres and one nursery, and scenarios side by side, ordered as in ring 1."""
 
 import asyncio
-import json
 import shutil
-import sys
 
-from tests.crash import application
+from tests.crash.application import Stage
 from tests.crash.children import Nursery
+from tests.crash.lane import serve_orders
 from tests.crash.postgres import Server
 from tests.places import new_folder
 
-_ORDERS = {"census": application.census, "run": application.run}
+_ORDERS = {"census": Stage.census, "run": Stage.run, "run together": Stage.run_together}
 
 
 async def _serve(server: Server) -> None:
     nursery = await Nursery.start(lambda: ("127.0.0.1", server.port), "tests.crash.serving")
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        order = json.loads(line)
-        answer = await _ORDERS[order["do"]](server, nursery, order)
-        print("\x1e" + json.dumps(answer), flush=True)
+    stage = Stage(server, nursery)
+    await serve_orders(lambda order: _ORDERS[order["do"]](stage, order))
     await nursery.close()
 
 

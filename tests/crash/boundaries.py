@@ -7,7 +7,7 @@ that is listed and that no context reaches.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from sre_bot.domain.states import ERROR_STATES, DetailedState, TicketProcessingSubState
 from tests.crash.outside import Mishap
@@ -20,14 +20,17 @@ Fault = Literal[
     "pause",
     "cut",
     "restart",
+    "restart in recovery",
     "unavailable",
-    "refused",
-    "performed in silence",
 ]
 
+FAULTS: tuple[Fault, ...] = get_args(Fault)
 IN_TRANSACTION = ("writing", "commit", "committed")
 IN_CALL = ("received", "performed")
-ANYWHERE: tuple[Fault, ...] = ("kill", "kill twice", "kill in recovery", "pause", "cut", "restart")
+RESTARTS: tuple[Fault, ...] = ("restart", "restart in recovery")
+"""Faults of a whole server, which several scenarios share."""
+
+ANYWHERE: tuple[Fault, ...] = ("kill", "kill twice", "kill in recovery", "pause", "cut", *RESTARTS)
 WHEN_RECEIVED: tuple[Fault, ...] = (*ANYWHERE, "unavailable")
 WHEN_PERFORMED: tuple[Fault, ...] = ANYWHERE
 
@@ -58,6 +61,10 @@ class Context:
 CONTEXTS = (
     *(Context(route, route) for route in ROUTES),
     Context("a call is unavailable once", "needs-human", "comment accepted", "unavailable"),
+    Context("a call meets a storm", "needs-human", "comment accepted", "storm"),
+    Context("a call is told to wait", "needs-human", "comment accepted", "busy"),
+    Context("a call is cut when performed", "needs-human", "comment accepted", "performed in silence"),
+    Context("a call's answer is truncated", "needs-human", "comment accepted", "truncated"),
     Context("a call is refused", "needs-human", "comment accepted", "refused"),
     Context("nobody can tell", "deployment-failed", "page", "performed in silence"),
     Context("a long call", "needs-human", "comment accepted", "slow", lease=0.6),
@@ -85,13 +92,13 @@ def faults_at(boundary: Boundary) -> tuple[Fault, ...]:
 
 def _transactions() -> Iterator[str]:
     yield from ("open", "claim", "renew", "release", "wake", "lock", "unlock", "input of root", "retry due")
-    yield from (f"failure {kind}" for kind in ("transient", "permanent", "needs_human"))
+    yield from (f"failure {kind}" for kind in ("transient", "rate_limited", "permanent", "needs_human"))
     yield from (f"enter {state}" for state in DetailedState if state not in _NEVER_ENTERED)
     yield from (f"end {ending}" for ending in {route.ending: 0 for route in ROUTES.values() if route.ending})
     yield "end escalated"
     for sub in TicketProcessingSubState:
-        yield from (f"way into {sub}", f"input of {sub}", f"last of {sub}", f"writes in {sub}")
-    yield from ("writes in root", "error in root")
+        yield from (f"way into {sub}", f"input of {sub}", f"last of {sub}")
+    yield from ("writes in analysis", "error in root")
     yield from (f"{what} in {graph}" for what in ("interrupt", "resume") for graph in ("root", "review"))
     yield from (f"error in {sub}" for sub in ("ticket_acceptance", "deployment"))
     for effect in _effects():
@@ -107,3 +114,9 @@ def _effects() -> list[str]:
 _NEVER_ENTERED = frozenset((*ERROR_STATES, DetailedState.MONITORING, DetailedState.SOURCE_CODE_ANALYSIS))
 """The bot's own state; the error states, which a failure passes through in one transaction; and the second branch,
 which is entered in the first one's transaction."""
+
+SOMETIMES = frozenset(
+    Boundary(f"writes in {graph}", point) for graph in ("root", *TicketProcessingSubState) for point in IN_TRANSACTION
+) - frozenset(boundaries())
+"""Met or not, as chance has it: what a node wrote alone is in the next checkpoint too, and is saved before that only
+where the saver cannot tell that it was alone."""

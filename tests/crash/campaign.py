@@ -1,68 +1,46 @@
-"""Planning scenarios, and having lanes run them side by side."""
+"""Planning scenarios: every registered pair of boundary and fault once before any repeats."""
 
-import asyncio
-import json
 import random
-import sys
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from tests.crash.boundaries import CONTEXTS, Boundary, Fault, boundaries, pairs
+from tests.crash.boundaries import CONTEXTS, RESTARTS, SOMETIMES, Boundary, Fault, boundaries, pairs
+from tests.crash.lanes import LaneProcess, answers
 from tests.crash.report import failed
 
 Json = dict[str, Any]
 Plans = tuple[int, Iterator[Json]]
 INCIDENT = "orders-cannot-be-placed"
-APPLICATION_FAULTS = ("kill", "kill twice", "kill in recovery", "cut", "restart")
+APPLICATION_FAULTS: tuple[Fault, ...] = ("kill", "kill twice", "kill in recovery", "cut", *RESTARTS)
+
+NAIVE = (
+    ("effect comment accepted: call", "performed"),
+    ("effect status working: call", "performed"),
+    ("effect comment analysis: call", "performed"),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class LaneProcess:
-    """A lane in a process of its own, spoken to in lines."""
+class Beginning:
+    """A way to a boundary: a context, the stand to begin at ("" for its beginning), and the points that remain."""
 
-    process: asyncio.subprocess.Process
-
-    @classmethod
-    @asynccontextmanager
-    async def start(cls, log: Path, module: str = "tests.crash.lane") -> AsyncGenerator[Self]:
-        """Spawn it; what it and its server say beside answers goes to ``log``."""
-        pipe = asyncio.subprocess.PIPE
-        with log.open("ab") as errors:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, stdin=pipe, stdout=pipe, stderr=errors, limit=2**24
-            )
-        try:
-            yield cls(process)
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            await process.wait()
-
-    async def ask(self, order: Json) -> Json:
-        """Have one thing done. Raises ``RuntimeError`` when the lane has died."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        while line := await self.process.stdout.readline():
-            _, mark, answer = line.partition(b"\x1e")
-            if mark:
-                return json.loads(answer)
-        raise RuntimeError(f"the lane died over {order}")
+    context: str
+    stand: str
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Which contexts reach which boundaries."""
+    """Which ways lead to which boundaries, the shortest first."""
 
-    reached: dict[Boundary, tuple[str, ...]]
+    reached: dict[Boundary, tuple[Beginning, ...]]
     findings: tuple[Json, ...]
 
     @property
     def unknown(self) -> list[Boundary]:
         """Boundaries that were seen on the wire and are not registered."""
-        return sorted(set(self.reached) - set(boundaries()), key=str)
+        return sorted(set(self.reached) - set(boundaries()) - SOMETIMES, key=str)
 
     @property
     def unreached(self) -> list[Boundary]:
@@ -72,27 +50,52 @@ class Census:
 
 async def take_census(lanes: list[LaneProcess]) -> Census:
     """Run every context once without a fault."""
-    reached: dict[Boundary, dict[str, int]] = {}
-    findings: list[Json] = []
     orders = [{"do": "census", "context": context.name} for context in CONTEXTS]
-    async for answer in answers(lanes, iter(orders)):
-        findings.append(answer)
-        for name, point in answer["passed"]:
-            reached.setdefault(Boundary(name, point), {})[answer["context"]] = len(answer["passed"])
+    findings = [answer async for answer in answers(lanes, iter(orders))]
+    reached: dict[Boundary, list[Beginning]] = {}
+    for finding in findings:
+        for boundary, beginning in _ways(finding):
+            reached.setdefault(boundary, []).append(beginning)
     return Census(
-        {key: tuple(sorted(found, key=lambda n: found[n])) for key, found in reached.items()}, tuple(findings)
+        {boundary: tuple(sorted(ways, key=lambda way: way.points)) for boundary, ways in reached.items()},
+        tuple(findings),
     )
 
 
+def _ways(finding: Json) -> Iterator[tuple[Boundary, Beginning]]:
+    """For each boundary of a context the latest place to begin before it is met."""
+    passed = [Boundary(name, point) for name, point in finding["passed"]]
+    beginnings: list[tuple[int, str]] = [(0, ""), *finding["stands"]]
+    for boundary in set(passed):
+        last = len(passed) - 1 - passed[::-1].index(boundary)
+        begun, stand = max((begun, stand) for begun, stand in beginnings if begun <= last)
+        yield boundary, Beginning(finding["context"], stand, len(passed) - begun)
+
+
 def scenarios(census: Census, seed: int, number: int, faults: frozenset[str]) -> Iterator[Json]:
-    """``number`` scenarios: every pair once in an order by seed, in its shortest context; then again in any context."""
+    """``number`` scenarios: every pair once in an order by seed, the shortest way; then again on any way."""
     chance = random.Random(seed)
     wanted = [pair for pair in pairs() if not faults or pair[1] in faults]
-    for count in range(number):
+    for count in range(number if wanted else 0):
         lap, at = divmod(count, len(wanted))
         if at == 0:
             chance.shuffle(wanted)
         yield _scenario(census, wanted[at], count, chance, first=lap == 0)
+
+
+def together(planned: Iterator[Json], size: int) -> Iterator[Json]:
+    """The same, with those that restart the server in groups of a ``size``: as many as a lane has room for."""
+    waiting: list[Json] = []
+    for scenario in planned:
+        if scenario["fault"] not in RESTARTS:
+            yield scenario
+            continue
+        waiting.append(scenario)
+        if len(waiting) == size:
+            yield {"do": "run together", "scenarios": waiting}
+            waiting = []
+    if waiting:
+        yield {"do": "run together", "scenarios": waiting}
 
 
 def naive_scenarios(seed: int, number: int) -> Iterator[Json]:
@@ -130,40 +133,12 @@ def _application_orders(registered: list[tuple[str, str, str]], number: int, cha
         }  # fmt: skip
 
 
-NAIVE = (
-    ("effect comment accepted: call", "performed"),
-    ("effect status working: call", "performed"),
-    ("effect comment analysis: call", "performed"),
-)
-
-
-async def answers(lanes: list[LaneProcess], orders: Iterator[Json]) -> AsyncGenerator[Json]:
-    """Every order's answer, as they come; each lane takes the next order when it is free."""
-    done: asyncio.Queue[Json | None] = asyncio.Queue()
-
-    async def drive(lane: LaneProcess) -> None:
-        for order in orders:
-            done.put_nowait(await lane.ask(order))
-
-    async def drive_all() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for lane in lanes:
-                    group.create_task(drive(lane))
-        finally:
-            done.put_nowait(None)
-
-    driving = asyncio.create_task(drive_all())
-    while (answer := await done.get()) is not None:
-        yield answer
-    await driving
-
-
 def _scenario(census: Census, pair: tuple[Boundary, Fault], count: int, chance: random.Random, *, first: bool) -> Json:
     boundary, fault = pair
-    contexts = census.reached[boundary]
+    ways = census.reached[boundary]
+    way = ways[0] if first else chance.choice(ways)
     return {
         "do": "run", "number": count, "seed": chance.randrange(2**31),
-        "context": contexts[0] if first else chance.choice(contexts),
+        "context": way.context, "stand": way.stand,
         "boundary": boundary.name, "point": boundary.point, "fault": fault,
     }  # fmt: skip

@@ -18,40 +18,32 @@ Point = tuple[str, str]
 
 @dataclass(slots=True)
 class Child:
-    """One worker.
-
-    ``target`` is told each point and how many were passed, and says whether to strike there; ``strike`` says whether
-    the line holds then.
-    """
+    """One worker. ``gate`` is asked at each point that it reaches, and says whether its line holds there."""
 
     number: str
-    target: Callable[[Point, int], bool] | None = None
-    strike: Callable[["Child"], Awaitable[bool]] | None = None
+    gate: "Gate | None" = None
     pid: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     said: list[str] = field(default_factory=list[str])
     passed: list[Point] = field(default_factory=list[Point])
-    struck: asyncio.Event = field(default_factory=asyncio.Event)
     renewed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     names: Names = field(default_factory=Names)
     lines: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     async def reached(self, name: str, point: str) -> bool:
-        """Note a point that was reached, and strike if it is the one."""
+        """Note a point that was reached, and wait at the gate."""
         self.passed.append((name, point))
         if (name, point) == ("renew", "committed"):
             self.renewed.set()
-        if self.struck.is_set() or self.target is None or self.strike is None:
-            return True
-        if not self.target((name, point), len(self.passed)):
-            return True
-        self.struck.set()
-        return await self.strike(self)
+        return self.gate is None or await self.gate(self, (name, point))
 
     async def signal(self, sign: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
         if not self.ended.is_set():
             os.kill(await self.pid, sign)
+
+
+Gate = Callable[[Child, Point], Awaitable[bool]]
 
 
 class Nursery:
@@ -72,15 +64,14 @@ class Nursery:
         pipe = asyncio.subprocess.PIPE
         return cls(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe), server)
 
-    async def bear(self, job: Json, url: Callable[[int], str], child: Child) -> asyncio.Server:
-        """Start a worker on a line of its own; close the server that is returned when it has ended."""
+    async def bear(self, job: Json, url: Callable[[int], str], child: Child) -> None:
+        """Start a worker on a line of its own, which is closed when it has ended."""
         line = await asyncio.start_server(lambda r, w: self._connect(child, r, w), "127.0.0.1", 0)
         self._children[child.number] = child
         order = {**job, "worker": child.number, "url": url(line.sockets[0].getsockname()[1])}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._watch(await child.pid, child)
-        return line
+        self._watch(await child.pid, child, line)
 
     async def close(self) -> None:
         """End the nursery; workers have ended before."""
@@ -99,16 +90,18 @@ class Nursery:
         child.lines.add(task)
         task.add_done_callback(child.lines.discard)
 
-    def _watch(self, pid: int, child: Child) -> None:
+    def _watch(self, pid: int, child: Child, line: asyncio.Server) -> None:
         try:
             loop, handle = asyncio.get_running_loop(), os.pidfd_open(pid)
         except ProcessLookupError:
+            line.close()
             child.ended.set()
             return
 
         def gone() -> None:
             loop.remove_reader(handle)
             os.close(handle)
+            line.close()
             child.ended.set()
 
         loop.add_reader(handle, gone)

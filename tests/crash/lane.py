@@ -1,50 +1,39 @@
-"""A lane: one Postgres, one nursery, one outside, and scenarios one after the other.
+"""A lane: one Postgres, one nursery, and slots in which scenarios run side by side.
 
-Reads a scenario a line from standard input and answers with what came of it, a line each.
+Reads an order a line from standard input and answers it by its number when it is done, a line each.
 """
 
 import asyncio
 import json
 import random
 import shutil
-import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sre_bot.persistence.database import Connection, Database, Row
-from sre_bot.persistence.workflows import Workflows
 from tests.crash import naive
-from tests.crash.boundaries import CONTEXTS, Context
-from tests.crash.children import Child, Nursery
-from tests.crash.oracle import Finding, Oracle
-from tests.crash.outside import Recorder
+from tests.crash.children import Child, Nursery, Point
+from tests.crash.oracle import Finding
 from tests.crash.plans import Plan
 from tests.crash.postgres import Server
 from tests.crash.routes import ROUTES
+from tests.crash.shelf import Stand
+from tests.crash.slots import PATIENCE, Run, Slot, context_of
+from tests.crash.strikes import Meeting, Striker
 from tests.places import new_folder
 
 Json = dict[str, Any]
-PATIENCE = 60.0
+SLOTS = 4
 SHORT_LEASE = 1.5
 """Seconds; of those who shall oversleep theirs."""
 
-MOST_WORKERS = 14
-"""So many workers may a scenario take; whoever needs more does not come to an end."""
-
-_LEASES_END = (
-    b"update leases set expires_at = clock_timestamp() where workflow_id = %s and expires_at > clock_timestamp()"
-)
-_TIMERS_RUN_OUT = (
-    b"update workflow_states set due_at = clock_timestamp() where workflow_id = %s and due_at > clock_timestamp()"
-)
-_ALIVE = b"select 1 from leases where workflow_id = %s and owner <> '' and expires_at > clock_timestamp()"
-_SOMEBODY_WAITS = b"select 1 from pg_locks where not granted"
+_load = cache(Stand.load)
 
 
 @dataclass(slots=True)
@@ -52,202 +41,162 @@ class Lane:
     """Runs scenarios of ring 1."""
 
     server: Server
-    nursery: Nursery
-    recorder: Recorder
-    outside_port: int
-    database: Database
-    seen: Path
-    kills: int = 0
+    stands: Path
+    free: asyncio.Queue[Slot]
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncGenerator[Slot]:
+        """A slot that nobody else uses."""
+        slot = await self.free.get()
+        try:
+            yield slot
+        finally:
+            self.free.put_nowait(slot)
 
     async def census(self, order: Json) -> Json:
-        """Run a context without a fault; the points that it passes, in order."""
-        context = _context(order)
-        run = Run(self, context, f"{context.route}/{context.name}", context.lease)
-        passed = [point for child in await run.to_the_end(None, lambda _: _holds()) for point in child.passed]
-        return {"context": context.name, "passed": passed, **asdict(await run.judged(0.0))}
+        """Run a context without a fault: the points that it passes, in order, and where one can begin later."""
+        context = context_of(order)
+        async with self.slot() as slot:
+            run = Run(slot, context, context.lease)
+            copyist = Copyist(run, self.stands)
+            await run.to_the_end(Stand(), copyist.passes)
+            finding = asdict(await run.judged(0.0))
+        return {"context": context.name, "passed": copyist.passed, "stands": copyist.stands, **finding}
 
     async def run(self, scenario: Json) -> Json:
         """One scenario: a fault at a boundary, recovery, the oracle."""
-        context = _context(scenario)
-        started = time.monotonic()
-        lease = min(context.lease, SHORT_LEASE) if scenario["fault"] == "pause" else context.lease
-        run = Run(self, context, f"{context.route}/{scenario['number']}", lease)
-        plan = Plan(scenario["boundary"], scenario["point"], scenario["fault"], random.Random(scenario["seed"]))
-        await run.to_the_end(plan, lambda child: self.strike(run, plan, child))
-        recovery = time.monotonic() - plan.struck_at if plan.struck_at else 0.0
-        finding = asdict(await run.judged(recovery))
-        seconds = time.monotonic() - started
-        told = {"struck": bool(plan.strikes), "kills": plan.kills, "seconds": seconds, "recovery": recovery}
-        return {**scenario, **finding, **told}
+        return await self._run(scenario, Meeting(self.server, 1))
+
+    async def run_together(self, order: Json) -> Json:
+        """Scenarios that share one restart of the server; nothing else may run in the lane meanwhile."""
+        meeting = Meeting(self.server, len(order["scenarios"]))
+        together = [self._run(scenario, meeting) for scenario in order["scenarios"]]
+        return {"answers": await asyncio.gather(*together)}
 
     async def run_naively(self, scenario: Json) -> Json:
         """The same for the naive arm: killed once, then run to the end."""
-        await self.rows(naive.TABLE)
-        self.recorder.forget()
-        workflow, route = str(uuid4()), _context(scenario).route
-        plan = Plan(scenario["boundary"], scenario["point"], "kill", random.Random(scenario["seed"]))
-        job = {"do": "work naively", "workflow": workflow, "ticket": f"{route}/naive", "outside": self.outside_port}
-        for _ in range(2):
-            child = Child(self.nursery.next_number(), plan.hits, lambda one: self._killed(plan, one))
-            self.recorder.workers[child.number] = child
-            await self.nursery.bear(job, self.server.url, child)
-            await asyncio.wait_for(child.ended.wait(), PATIENCE)
-        made = self.recorder.made(workflow)
-        audit = await self.rows(naive.AUDIT, workflow)
-        return {**scenario, **asdict(naive.judged(ROUTES[route].plan, made, audit)), "struck": plan.strikes == 1}
+        workflow, route = str(uuid4()), context_of(scenario).route
+        plan = _plan(scenario)
+        async with self.slot() as slot:
+            await slot.rows(naive.TABLE)
+            await slot.begin(Stand())
+            run = Run(slot, context_of(scenario), 0.0, workflow)
+            gate = plan.gate(Striker(run, plan, Meeting(self.server, 1)).strike)
+            job = {"do": "work naively", "workflow": workflow, "ticket": f"{route}/naive"}
+            for _ in range(2):
+                child = Child(slot.nursery.next_number(), gate)
+                await slot.bear(job, child)
+                await asyncio.wait_for(child.ended.wait(), PATIENCE)
+            finding = naive.judged(
+                ROUTES[route].plan, slot.recorder.made(workflow), await slot.rows(naive.AUDIT, workflow)
+            )
+        return {**scenario, **asdict(finding), "struck": plan.strikes == 1}
 
-    async def _killed(self, plan: Plan, child: Child) -> bool:
-        plan.next_fault()
-        await child.signal(signal.SIGKILL)
-        return False
+    async def _run(self, scenario: Json, meeting: Meeting) -> Json:
+        context, plan = context_of(scenario), _plan(scenario)
+        lease = min(context.lease, SHORT_LEASE) if plan.fault == "pause" else context.lease
+        started = time.monotonic()
+        async with self.slot() as slot:
+            striker = Striker(Run(slot, context, lease), plan, meeting)
+            try:
+                finding = asdict(await self._judged(striker, scenario))
+                waited = {"attempts": await striker.run.attempts(), "longest_gap": max(striker.run.gaps, default=0.0)}
+            finally:
+                await striker.done()
+        seconds = time.monotonic() - started
+        return {**scenario, **finding, **waited, **_told(plan), "seconds": seconds}
 
-    async def strike(self, run: "Run", plan: Plan, child: Child) -> bool:
-        """Let the fault happen to a worker that has reached its point; whether its line still holds."""
-        fault = plan.next_fault()
-        if fault == "kill":
-            await child.signal(signal.SIGKILL)
-        elif fault == "pause":
-            pausing = asyncio.create_task(self._paused(run, child))
-            return plan.point == "received" or await pausing
-        elif fault == "restart":
-            self.server.restart_immediately()
-        elif fault == "unavailable":
-            self.recorder.mishap = (plan.boundary.removeprefix("effect ").partition(":")[0], "unavailable")
-        return fault == "unavailable"
+    async def _judged(self, striker: Striker, scenario: Json) -> Finding:
+        stand = _load(self.stands / scenario["stand"]) if scenario.get("stand") else Stand()
+        try:
+            await striker.run.to_the_end(stand, striker.plan.gate(striker.strike))
+        except TimeoutError:
+            return Finding(0, 0, 0, (f"O7 a worker was not done after {PATIENCE} s",))
+        return await striker.run.judged(striker.plan.recovery)
 
-    async def _paused(self, run: "Run", child: Child) -> bool:
-        """Freeze it, let another take over as far as that gets, and thaw it.
 
-        Nothing but the target's own uniqueness stops a call that a frozen worker has let go of already.
-        """
-        self.recorder.unique = True
-        await child.signal(signal.SIGSTOP)
-        await self._lease_runs_out(run.workflow)
-        other = await run.next_worker()
-        while not other.ended.is_set() and not await self.rows(_SOMEBODY_WAITS):
-            await asyncio.sleep(0.01)
-        await child.signal(signal.SIGCONT)
-        return True
-
-    async def _lease_runs_out(self, workflow: str) -> None:
-        """The lease of a sleeper ends by itself: it must be able to know that."""
-        while workflow and await self.rows(_ALIVE, workflow):
-            await asyncio.sleep(0.05)
-
-    async def rows(self, statement: bytes, *parameters: Any) -> list[Row]:
-        """The rows of a statement, whatever happens to the server meanwhile."""
-
-        async def work(connection: Connection) -> list[Row]:
-            cursor = await connection.execute(statement, parameters)
-            return await cursor.fetchall() if cursor.description else []
-
-        return await self.database.attempt(work)
+def _told(plan: Plan) -> Json:
+    return {"struck": bool(plan.strikes), "kills": plan.kills, "recovery": plan.recovery}
 
 
 @dataclass(slots=True)
-class Run:
-    """One workflow on its way, by as many workers as it takes."""
+class Copyist:
+    """Watches a run without a fault, and copies the record where a sub-state begins and where it waits for a review."""
 
-    lane: Lane
-    context: Context
-    ticket: str
-    lease: float
-    workflow: str = ""
+    run: Run
+    folder: Path
+    passed: list[Point] = field(default_factory=list[Point])
+    stands: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
 
-    async def to_the_end(self, plan: Plan | None, strike: Callable[[Child], Awaitable[bool]]) -> list[Child]:
-        """Let workers work until the workflow has ended, or one too many was needed."""
-        self.lane.recorder.forget()
-        self.lane.recorder.mishap = (self.context.effect, self.context.mishap)
-        if self.context.job != "open":
-            self.workflow = (await Workflows(self.lane.database).open(self.ticket, {})).workflow_id
-        children: list[Child] = []
-        while len(children) < MOST_WORKERS and not await self._ended():
-            child = await self.next_worker(plan, strike)
-            await asyncio.wait_for(child.ended.wait(), PATIENCE)
-            children.append(child)
-        return children
+    async def passes(self, _: Child, point: Point) -> bool:
+        """Note a point; a gate that always holds.
 
-    async def next_worker(
-        self, plan: Plan | None = None, strike: Callable[[Child], Awaitable[bool]] | None = None
-    ) -> Child:
-        """A worker for what is to be done now: the dead one's lease has ended, a timer has run out."""
-        job = await self._job()
-        child = Child(self.lane.nursery.next_number(), plan.hits if plan else None, strike)
-        self.lane.recorder.workers[child.number] = child
-        await self.lane.nursery.bear({**job, "seen": str(self.lane.seen)}, self.lane.server.url, child)
-        return child
+        What is copied at an interrupt is due, and so nobody would come to wake it.
+        """
+        self.passed.append(point)
+        name, where = point
+        waits = name == "interrupt in root" and self.run.context.job != "wake"
+        if where == "committed" and (name.startswith("way into ") or waits):
+            await self._copy()
+        return True
 
-    async def judged(self, recovery: float) -> Finding:
-        """What the oracle says."""
-        await self._time_passes()
-        made = self.lane.recorder.made(self.workflow)
-        refused = self.context.mishap == "refused"
-        return await Oracle(self.lane.database).judge(self.workflow, made, recovery, refused=refused)
-
-    async def _job(self) -> Json:
-        base = {"outside": self.lane.outside_port, "lease": self.lease, "ticket": self.ticket}
-        if not self.workflow:
-            return {**base, "do": "open"}
-        await self._time_passes()
-        state = await Workflows(self.lane.database).get(self.workflow)
-        if state.detailed_state == "awaiting_review" and state.due_at is None:
-            if self.context.job == "wake":
-                return {**base, "do": "wake", "workflow": self.workflow}
-            await Workflows(self.lane.database).wake(self.workflow)
-        return {**base, "do": "work"}
-
-    async def _time_passes(self) -> None:
-        for statement in (_LEASES_END, _TIMERS_RUN_OUT):
-            await self.lane.rows(statement, self.workflow)
-
-    async def _ended(self) -> bool:
-        if not self.workflow:
-            found = await Workflows(self.lane.database).of_ticket(self.ticket)
-            self.workflow = found[0].workflow_id if found else ""
-            return False
-        state = await Workflows(self.lane.database).get(self.workflow)
-        waits = state.detailed_state == "awaiting_review" and state.due_at is None
-        return state.outcome is not None or (waits and self.context.route == "waits")
+    async def _copy(self) -> None:
+        recorder = self.run.slot.recorder
+        stand = await self.run.slot.shelf.take(self.run.workflow, recorder.performed, recorder.log)
+        name = f"{self.run.context.name} {len(self.stands)}"
+        stand.save(self.folder / name)
+        self.stands.append((len(self.passed), name))
 
 
-def _context(order: Json) -> Context:
-    return next(one for one in CONTEXTS if one.name == order["context"])
-
-
-async def _holds() -> bool:
-    return True
+def _plan(scenario: Json) -> Plan:
+    return Plan(scenario["boundary"], scenario["point"], scenario["fault"], random.Random(scenario["seed"]))
 
 
 @asynccontextmanager
-async def _opened(server: Server, folder: Path) -> AsyncGenerator[Lane]:
-    recorder = Recorder()
-    seen = folder / "seen"
-    seen.touch()
-    outside = await asyncio.start_server(recorder.serve, "127.0.0.1", 0)
+async def _opened(server: Server, stands: Path) -> AsyncGenerator[Lane]:
     nursery = await Nursery.start(lambda: ("127.0.0.1", server.port))
-    async with Database.open(server.url(), max_size=2) as database:
-        yield Lane(server, nursery, recorder, outside.sockets[0].getsockname()[1], database, seen)
+    free: asyncio.Queue[Slot] = asyncio.Queue()
+    async with AsyncExitStack() as stack:
+        for number in range(SLOTS):
+            free.put_nowait(await stack.enter_async_context(Slot.open(server, nursery, f"slot_{number}")))
+        yield Lane(server, stands, free)
     await nursery.close()
-    outside.close()
 
 
-async def _serve(server: Server, folder: Path) -> None:
-    async with _opened(server, folder) as lane:
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            order: Json = json.loads(line)
-            answer = await _ORDERS[order["do"]](lane, order)
-            print("\x1e" + json.dumps(answer), flush=True)
+async def serve_orders(serve: Callable[[Json], Awaitable[Json]]) -> None:
+    """Answer orders side by side until standard input ends."""
+    orders = asyncio.StreamReader(limit=2**24)
+    protocol = asyncio.StreamReaderProtocol(orders)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    async with asyncio.TaskGroup() as group:
+        async for line in orders:
+            group.create_task(_answer(serve, json.loads(line)))
 
 
-_ORDERS = {"census": Lane.census, "run": Lane.run, "run naively": Lane.run_naively}
+async def _answer(serve: Callable[[Json], Awaitable[Json]], order: Json) -> None:
+    answer = await serve(order)
+    print("\x1e" + json.dumps({"order": order["order"], "answer": answer}), flush=True)
+
+
+async def _serve(server: Server, stands: Path) -> None:
+    async with _opened(server, stands) as lane:
+        await serve_orders(lambda order: _ORDERS[order["do"]](lane, order))
+
+
+_ORDERS = {
+    "census": Lane.census,
+    "run": Lane.run,
+    "run together": Lane.run_together,
+    "run naively": Lane.run_naively,
+}
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends; the stands are in the folder that is named on the command line."""
     folder = new_folder()
     try:
         with Server.start(folder / "postgres") as server:
-            asyncio.run(_serve(server, folder))
+            asyncio.run(_serve(server, Path(sys.argv[1])))
     finally:
         shutil.rmtree(folder)
 

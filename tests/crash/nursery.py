@@ -1,7 +1,7 @@
 """Where workers come from: a small process with everything imported, which has neither an event loop nor a pool.
 
-It is told a module with a ``main(job)``, reads a job a line, forks for it, and answers with the child's process id; the
-children answer for themselves.
+It is told a module whose ``prepare()`` gives what a worker does with its job, reads a job a line, forks for it, and
+answers with the child's process id; the children answer for themselves.
 """
 
 import gc
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 def main() -> None:
     """Serve until standard input ends."""
-    work = importlib.import_module(sys.argv[1]).main
+    work = importlib.import_module(sys.argv[1]).prepare()
     gc.collect()
     gc.freeze()
     pending = b""

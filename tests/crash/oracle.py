@@ -16,6 +16,9 @@ from tests.crash.routes import effects_of, route_of
 from tests.law_graph import working_edges
 
 Json = dict[str, Any]
+_ASKED = "cannot be looked up; a person must decide"
+"""What a person was asked with; a worker that wakes later may still tell how the effect ended."""
+
 RESUME_BAR = 20.0
 """O7: seconds from the start of a recovery to its end, on a machine that has other work."""
 
@@ -45,9 +48,10 @@ class Oracle:
         unknown = sum(effect["status"] == "unknown" for effect in effects)
         escalated = state.outcome == "escalated"
         wrong = list(await verify(self.database, workflow_id))
-        expected_end = "escalated" if refused or unknown else route.ending or None
+        why = [row["message"] for row in await workflows.errors(workflow_id)]
+        asked = refused or unknown or any(_ASKED in message for message in why)
+        expected_end = "escalated" if asked else route.ending or None
         if state.outcome != expected_end or (expected_end is None and state.due_at is not None):
-            why = [row["message"] for row in await workflows.errors(workflow_id)]
             wrong.append(f"O1 it stands at {state.main_state}:{state.detailed_state}, outcome {state.outcome}: {why}")
         if not escalated:
             wrong += _steps_of(route.plan, route.ending, await _log(self.database, workflow_id))

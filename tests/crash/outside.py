@@ -9,7 +9,13 @@ from typing import Any, Literal, Protocol
 from sre_bot.domain.errors import Reason, ServiceError
 
 Json = dict[str, Any]
-Mishap = Literal["", "unavailable", "refused", "cut", "performed in silence", "slow"]
+Mishap = Literal["", "unavailable", "storm", "busy", "refused", "cut", "performed in silence", "truncated", "slow"]
+STATUS: dict[Mishap, int] = {"unavailable": 503, "storm": 503, "busy": 429, "refused": 400}
+LENGTH: dict[Mishap, int] = {"storm": 3, "refused": 1_000}
+"""How many calls a mishap befalls, if not one."""
+
+RETRY_AFTER = 90.0
+"""Seconds that a busy service asks for."""
 
 NEVER_UNIQUE = ("comment", "page")
 """Of these a target makes as many as it is asked for."""
@@ -34,6 +40,10 @@ class Recorder:
     log: list[Json] = field(default_factory=list[Json])
     performed: dict[str, Json] = field(default_factory=dict[str, Json])
     mishap: tuple[str, Mishap] = ("", "")
+    befallen: int = 0
+    struck: str = ""
+    """The effect whose next call is answered with a 503, whatever else may befall it."""
+
     unique: bool = False
     """Whether targets that know their own objects are asked to: a second branch of one name is not a second branch."""
 
@@ -43,9 +53,14 @@ class Recorder:
 
     def forget(self) -> None:
         """Begin a new scenario."""
+        self.workers.clear()
         self.log.clear()
         self.performed.clear()
-        self.mishap, self.unique = ("", ""), False
+        self.mishap, self.befallen, self.struck, self.unique = ("", ""), 0, "", False
+
+    def befalls(self, effect: str, mishap: Mishap) -> None:
+        """Let the next calls of an effect go wrong."""
+        self.mishap, self.befallen = (effect, mishap), 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request, a line of JSON with a line of JSON, or cut the line."""
@@ -53,7 +68,8 @@ class Recorder:
             if line := await reader.readline():
                 answer = await self._answer(json.loads(line))
                 if answer is not None:
-                    writer.write(json.dumps(answer).encode() + b"\n")
+                    said = json.dumps(answer).encode() + b"\n"
+                    writer.write(said[: len(said) // 2] if answer.get("torn") else said)
                     await writer.drain()
         finally:
             writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
@@ -69,8 +85,8 @@ class Recorder:
         if not await worker.reached(name, "received"):
             return None
         mishap = self._mishap(asked["effect"])
-        if mishap in ("unavailable", "refused"):
-            return {"status": 503 if mishap == "unavailable" else 400}
+        if mishap in STATUS:
+            return {"status": STATUS[mishap], "retry_after": RETRY_AFTER if mishap == "busy" else None}
         if mishap == "cut":
             return None
         if mishap == "slow":
@@ -80,17 +96,19 @@ class Recorder:
         if not there:
             entry["performed"] = True
             self.performed[key] = {"number": len(self.log)}
-        if not await worker.reached(name, "performed") or mishap:
+        if not await worker.reached(name, "performed") or mishap == "performed in silence":
             return None
-        return {"status": 200, "result": self.performed[key]}
+        return {"status": 200, "result": self.performed[key], "torn": mishap == "truncated"}
 
     def _mishap(self, effect: str) -> Mishap:
+        if effect == self.struck:
+            self.struck = ""
+            return "unavailable"
         wanted, mishap = self.mishap
         if wanted != effect:
             return ""
-        if mishap != "refused":
-            self.mishap = ("", "")
-        return mishap
+        self.befallen += 1
+        return mishap if self.befallen <= LENGTH.get(mishap, 1) else ""
 
 
 async def _first(*events: asyncio.Event) -> None:
@@ -126,7 +144,9 @@ class Caller:
             writer.close()
         if not line:
             raise ServiceError("the line was cut", reason=Reason.UNAVAILABLE)
+        if not line.endswith(b"\n"):
+            raise ServiceError("the answer was torn", reason=Reason.BAD_ANSWER)
         answer: Json = json.loads(line)
         if answer["status"] != 200:
-            raise ServiceError.from_status(answer["status"], "refused")
+            raise ServiceError.from_status(answer["status"], "refused", answer["retry_after"])
         return answer

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
 
 from sre_bot.persistence.embedded_home import Home
 from sre_bot.persistence.migrations import migrate
@@ -35,10 +37,16 @@ class Server:
             asyncio.run(migrate(server.url()))
             yield server
 
-    def url(self, port: int | None = None) -> str:
+    def url(self, port: int | None = None, database: str = DATABASE) -> str:
         """Where to connect; through the line at ``port`` where given."""
         password = self._cluster.home.password()
-        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port or self.port}/{DATABASE}?sslmode=disable"
+        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port or self.port}/{database}?sslmode=disable"
+
+    async def copy_database(self, name: str) -> None:
+        """One more database with the same tables."""
+        async with await AsyncConnection.connect(self.url(database="template1"), autocommit=True) as connection:
+            statement = SQL("create database {} template {}").format(Identifier(name), Identifier(DATABASE))
+            await connection.execute(statement)
 
     def restart_immediately(self) -> None:
         """What ``pg_ctl restart -m immediate`` does: every backend is aborted at once, then the log is replayed."""

@@ -30,6 +30,7 @@ def ring_report(results: list[Json], registered: int, seconds: float) -> Json:
         "by_fault": _tally(ours, "fault"),
         "by_boundary": _tally(ours, "boundary"),
         "failures": [one for one in ours if failed(one)][:50],
+        "never_struck": sorted({_pair(one) for one in ours} - {_pair(one) for one in struck}),
     }
 
 
@@ -39,13 +40,23 @@ def total_report(rings: dict[str, Json], seed: int) -> Json:
         "scenarios", "distinct_pairs", "registered_pairs", "not_struck", "kills", "duplicates", "lost", "disagreements",
         "unknown_effects", "naive_arm_scenarios", "naive_arm_failures", "seconds",
     )  # fmt: skip
-    total = {key: sum(ring[key] for ring in rings.values()) for key in summed}
+    total: Json = {key: sum(ring[key] for ring in rings.values()) for key in summed}
+    for tally in ("by_fault", "by_boundary"):
+        total[tally] = _added(ring[tally] for ring in rings.values())
     return {"seed": seed, "total": total, "rings": rings}
 
 
 def failed(result: Json) -> bool:
     """Whether the oracle objects to a scenario."""
     return bool(result["duplicates"] or result["lost"] or result["disagreements"])
+
+
+def _added(tallies: Iterable[Json]) -> Json:
+    total: dict[str, Counter[str]] = {}
+    for tally in tallies:
+        for name, counts in tally.items():
+            total.setdefault(name, Counter()).update(counts)
+    return {name: dict(total[name]) for name in sorted(total)}
 
 
 def _pair(result: Json) -> tuple[str, str, str]:

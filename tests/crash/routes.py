@@ -1,8 +1,6 @@
 """The graph of ring 1: generated from the law, with small payloads, and with outward effects where the bot has them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -78,20 +76,24 @@ def _round(plan: tuple[str, ...] | list[str], at: int) -> int:
 class CrashGraph(LawGraph):
     """The law's graph whose nodes lock, act outside and wait for reviews."""
 
-    def __init__(self, effects: Effects, locks: ResourceLocks, caller: Caller, seen: Callable[[str], None]) -> None:
-        super().__init__()
+    _effects: Effects
+    _locks: ResourceLocks
+    _caller: Caller
+
+    def equip(self, effects: Effects, locks: ResourceLocks, caller: Caller) -> None:
+        """Give the nodes what they work with; a graph may be compiled long before."""
         self._effects = effects
         self._locks = locks
         self._caller = caller
-        self._seen = seen
 
     def _node(self, name: str) -> Any:
         async def run(case: Json, config: RunnableConfig) -> Json:
-            if name == "awaiting_review":
-                interrupt({"waiting_for": "review"})
             route = route_of(case["ticket_id"])
             at = case.get("at", 0) + (name != "ticket_detected")
-            self._seen(name)
+            if name == "awaiting_review":
+                interrupt({"waiting_for": "review"})
+                while at == len(route.plan):  # nothing decisive ever comes on this route: it waits on
+                    interrupt({"waiting_for": "review"})
             await self._work(name, _claim_of(config), _round(route.plan, at))
             update: Json = {"at": at, "context": {"last": name}}
             if name == "ticket_detected":
@@ -119,6 +121,3 @@ async def perform(effects: Effects, caller: Caller, claim: Claim, effect: str, r
 def _claim_of(config: RunnableConfig) -> Claim:
     settings = config.get("configurable", {})
     return Claim(settings["thread_id"], settings["owner"], settings["fence"])
-
-
-LONG_LEASE = timedelta(minutes=5)

@@ -1,6 +1,7 @@
 """A worker of ring 2: the whole bot, as ``serve`` runs it."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ PACE = Pace(speed=60.0, poll=0.2, settle=20.0, deployment=600.0)
 LEASE_SECONDS = 3.0
 
 
-def main(job: Json) -> None:
-    """Serve until killed."""
-    asyncio.run(_serve(job))
+def prepare() -> Callable[[Json], None]:
+    """What a worker does: serve until killed."""
+    return lambda job: asyncio.run(_serve(job))
 
 
 async def _serve(job: Json) -> None:

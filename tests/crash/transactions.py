@@ -8,13 +8,15 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sre_bot.domain.states import Position
+from sre_bot.domain.states import DetailedState, Position
 
 Parameters = Sequence[bytes | None]
 
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _EFFECT_STEPS = {"'started'": "start", "'intended'": "not performed", "'done'": "result", "'unknown'": "unknown"}
+_STATES = frozenset(map(str, DetailedState))
 _CHANNELS = {"__interrupt__": "interrupt", "__resume__": "resume", "__error__": "error"}
 
 
@@ -29,32 +31,34 @@ class Names:
     def of(self, statement: str, parameters: Parameters) -> str | None:
         """The name of the transaction that this statement gives away, if it does."""
         head = " ".join(_COMMENT.sub("", statement).split())[:200]
-        for beginning, name in _BEGINNINGS:
-            if head.lower().startswith(beginning):
+        for sign, name in _SIGNS:
+            if sign.match(head.lower()):
                 return name(self, head, [_text(value) for value in parameters])
         return None
 
+    def saved_writes(self, _: str, parameters: list[str]) -> str:
+        """What a node wrote before its step was complete, in one statement."""
+        channel = parameters[8].strip("{}").partition(",")[0].strip('"')
+        return _written(parameters[1], channel)
+
     def transition(self, _: str, parameters: list[str]) -> str:
         """``enter X``, ``end OUTCOME`` or ``retry due``."""
-        target, trigger = Position.parse(parameters[4]), parameters[6]
-        if trigger == "retry_due":
-            return "retry due"
-        return f"enter {target.detailed}" if target.detailed else f"end {trigger}"
+        return _step(parameters[4], parameters[6])
 
     def checkpoint(self, _: str, parameters: list[str]) -> str:
-        """A checkpoint that takes no step of the law: an input, a way into a sub-state, the last of a sub-state."""
+        """What a checkpoint stands for follows from what it says of itself: the nodes that run next, or the end."""
         graph = parameters[1].partition(":")[0] or "root"
-        source = json.loads(parameters[5])["source"]
-        if source == "input":
+        if json.loads(parameters[5])["source"] == "input":
             return f"input of {graph}"
-        updated: list[str] = json.loads(parameters[4]).get("updated_channels") or []
-        entered = [name.removeprefix("branch:to:") for name in updated if name.startswith("branch:to:")]
-        return f"way into {entered[0]}" if entered else f"last of {graph}"
+        checkpoint: dict[str, Any] = json.loads(parameters[4])
+        following = sorted(filter(None, map(_scheduled, checkpoint.get("updated_channels") or [])))
+        if following:
+            return f"enter {following[0]}" if following[0] in _STATES else f"way into {following[0]}"
+        return f"end {checkpoint['channel_values'].get('outcome')}" if graph == "root" else f"last of {graph}"
 
     def writes(self, _: str, parameters: list[str]) -> str:
         """What a node wrote before its step was complete."""
-        graph = parameters[1].partition(":")[0] or "root"
-        return f"{_CHANNELS.get(parameters[6], 'writes')} in {graph}"
+        return _written(parameters[1], parameters[6])
 
     def intent(self, _: str, parameters: list[str]) -> str:
         """The first step of an effect."""
@@ -83,6 +87,8 @@ def _always(name: str | None) -> Callable[[Names, str, list[str]], str | None]:
 
 
 _BEGINNINGS = (
+    (r"select .* from save_checkpoint\(", Names.checkpoint),
+    (r"select .* from save_writes\(", Names.saved_writes),
     ("insert into state_transitions", Names.transition),
     ("insert into checkpoints", Names.checkpoint),
     ("insert into checkpoint_writes", Names.writes),
@@ -93,12 +99,32 @@ _BEGINNINGS = (
     ("insert into leases", _always("claim")),
     ("update leases set expires_at", _always("renew")),
     ("update leases set owner = null", _always("release")),
-    ("insert into resource_locks (resource, workflow_id)", _always("lock")),
+    (r"insert into resource_locks \(resource, workflow_id\)", _always("lock")),
     ("delete from resource_locks where workflow_id", _always("unlock")),
     ("insert into workflow_wakes", _always("wake")),
     ("insert into workflow_states", _always("open")),
     ("insert into audit_by_hand", _always("audit by hand")),
 )
+
+_SIGNS = tuple((re.compile(beginning), name) for beginning, name in _BEGINNINGS)
+
+
+def _step(target: str, trigger: str) -> str:
+    """``enter X``, ``end OUTCOME`` or ``retry due``."""
+    if trigger == "retry_due":
+        return "retry due"
+    entered = Position.parse(target).detailed
+    return f"enter {entered}" if entered else f"end {trigger}"
+
+
+def _scheduled(channel: str) -> str:
+    """The node that an updated channel lets run next, if it is such a channel."""
+    return channel.rpartition(":")[2] if channel.startswith(("branch:to:", "join:")) else ""
+
+
+def _written(namespace: str, channel: str) -> str:
+    graph = namespace.partition(":")[0] or "root"
+    return f"{_CHANNELS.get(channel, 'writes')} in {graph}"
 
 
 def _text(value: bytes | None) -> str:

@@ -1,13 +1,14 @@
 """The line between one worker and Postgres, on which a worker can be stopped at an exact point of a transaction.
 
 ``writing``: the statement that names the transaction is on the line, the server has not seen it.
-``commit``: all is written, the COMMIT has not reached the server.
+``commit``: all is written, the COMMIT has not reached the server; where one statement is a transaction by itself, the
+server has that and works on it.
 ``committed``: it is committed, and the worker does not know.
 """
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +16,12 @@ from tests.crash.transactions import Names
 
 Reached = Callable[[str, str], Awaitable[bool]]
 """Told the transaction and the point; False: the line is cut there."""
+
+
+_AT_REST = b"Z\0\0\0\5I"
+"""The server has answered everything and no transaction is open."""
+
+_REFUSED = b"SERROR\0"
 
 
 class Message(NamedTuple):
@@ -37,6 +44,8 @@ class Line:
     _buffer: bytearray = field(default_factory=bytearray)
     _started: bool = False
     _open: bool = False
+    _all_said: bool = False
+    _row_is_locked: bool = False
     _end: int = 0
     _held_from: int | None = None
 
@@ -82,12 +91,20 @@ class Line:
                     return False
             if message.kind == b"B":
                 self._held_from = None
+            self._all_said = message.kind in (b"S", b"Q")
         end = self._end if self._held_from is None else self._held_from
         server.write(bytes(self._buffer[done:end]))
         del self._buffer[:end]
         if self._held_from is not None:
             self._held_from = 0
-        return True
+        return await self._on_its_way()
+
+    async def _on_its_way(self) -> bool:
+        """The ``commit`` of a statement that is a transaction by itself: the server has it, its answer is not here."""
+        if self.name is None or self._open or self.committing or not self._all_said:
+            return True
+        self.committing = True
+        return await self.reached(self.name, "commit")
 
     def _messages(self) -> Iterator[Message]:
         position = 0
@@ -112,21 +129,35 @@ class Line:
         if message.kind not in (b"B", b"Q"):
             return None
         if self._statement.startswith("BEGIN"):
-            self.name, self._open = None, True
-        elif self._statement.startswith("COMMIT") and self.name is not None:
-            self.committing = True
-            return self.name, "commit"
-        elif self.name is None or not self._open:
-            self.name = self.names.of(self._statement, _parameters(message) if message.kind == b"B" else ())
-            return (self.name, "writing") if self.name else None
+            self.name, self._open, self._row_is_locked = None, True, False
+        elif self._statement.startswith("ROLLBACK"):
+            self.name, self._open = None, False
+        elif self._statement.startswith("COMMIT"):
+            self.committing = self.name is not None
+            self._open = self.committing
+            return (self.name, "commit") if self.name else None
+        elif self.name is None:
+            return self._named(_parameters(message) if message.kind == b"B" else ())
         return None
+
+    def _named(self, parameters: Sequence[bytes | None]) -> tuple[str, str] | None:
+        """The point before a statement, if that gives its transaction a name.
+
+        Whoever has locked the workflow's row and frees resources is ending it: that has a better name.
+        """
+        name = self.names.of(self._statement, parameters)
+        if name == "unlock" and self._row_is_locked:
+            name = None
+        self._row_is_locked = self._row_is_locked or "for no key update" in self._statement
+        self.name = name
+        return (name, "writing") if name else None
 
     async def _answers(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await server.read(1 << 16):
-            if self.committing and b"COMMIT\0" in data:
+            if self.committing and _AT_REST in data:
                 self.committing = self._open = False
                 name, self.name = self.name, None
-                if name and not await self.reached(name, "committed"):
+                if name and _REFUSED not in data and not await self.reached(name, "committed"):
                     return
             writer.write(data)
 

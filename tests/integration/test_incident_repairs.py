@@ -1,11 +1,9 @@
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from sre_bot.lab.physics import DeployedTree, Outcome, evaluate
-from sre_bot.lab.render import render
+from sre_bot.lab.physics import Outcome
 from tests.incident_folder import INCIDENTS, IncidentFolder
 
 
@@ -126,11 +124,11 @@ HARMFUL = flat(
 
 def outcome_of(repair: Repair, place: Path) -> Outcome:
     folder = IncidentFolder.check_out(INCIDENTS / repair.incident, place)
-    files = folder.files()
+    files = dict(folder.files)
     text = files[repair.file]
     assert text.count(repair.old) == 1, f"{repair.old!r} is in {repair.file} {text.count(repair.old)} times"
     files[repair.file] = text.replace(repair.old, repair.new)
-    return asyncio.run(evaluate(folder.recording, DeployedTree(files, asyncio.run(render(files, "deploy")))))
+    return folder.outcome(files, folder.rendered(files))
 
 
 def name(repair: Repair) -> str:

@@ -52,7 +52,7 @@ async def pull_request(lab: LabProcess) -> int:
 
 
 async def test_it_says_how_to_connect(address: LabAddress) -> None:
-    assert set(address.urls) == {"jira", "github", "kubernetes", "argocd", "control"}
+    assert set(address.urls) == {"jira", "github", "kubernetes", "argocd", "prometheus", "control"}
     assert set(address.environment) >= {
         *("JIRA_URL", "JIRA_USER", "JIRA_TOKEN", "JIRA_PROJECTS", "GITHUB_URL", "GITHUB_TOKEN"),
         *("GITHUB_REPOSITORIES", "KUBECONFIG", "NAMESPACES", "ARGOCD_URL", "ARGOCD_TOKEN", "ARGOCD_APPLICATIONS"),
@@ -293,3 +293,9 @@ asyncio.run(main())
     parent.kill()
     await parent.wait()
     await until(lambda: asyncio.sleep(0, (data / "lab.json").exists()), lambda there: not there)
+
+
+async def test_an_application_without_a_commit_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    incident = SmallIncident().write(tmp_path)
+    with pytest.raises(BadInput, match="needs a repository with a commit"):
+        await LabProcess.start(incident)

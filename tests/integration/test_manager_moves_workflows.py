@@ -13,6 +13,7 @@ from sre_bot.domain.errors import (
     IllegalTransition,
     ResourceBusy,
     StaleVersion,
+    WorkflowEnded,
     WorkflowError,
     WorkflowExists,
     WorkflowNotFound,
@@ -62,6 +63,7 @@ async def test_a_workflow_is_created_moved_and_ended(
 
     state = await manager.get_workflow_state(workflow_id)
     assert (state.outcome, state.driver, state.version) == (Outcome.TICKET_REJECTED, "external", 6)
+    assert not state.can_retry(), "what has ended is not tried again"
     assert state.context == {"severity": "high", "refusal": "unknown project"}
     log = await workflows.transitions(workflow_id)
     assert [(step.trigger_event, step.agent_id) for step in log] == [
@@ -94,6 +96,18 @@ async def test_an_end_needs_an_outcome_of_the_law(manager: WorkflowStateManager)
 
     with pytest.raises(IllegalTransition, match="'resolved'"):
         await manager.transition_state(workflow_id, IDLE, trigger_event="resolved")
+
+
+async def test_what_has_ended_begins_no_second_time(manager: WorkflowStateManager, database: Database) -> None:
+    workflow_id = await _accepting(manager)
+    await manager.transition_state(workflow_id, WORK, ACCEPTANCE, D.TICKET_REJECTED)
+    await manager.transition_state(workflow_id, IDLE, trigger_event="ticket_rejected")
+
+    with pytest.raises(WorkflowEnded, match=r"has ended \(ticket_rejected\)"):
+        await manager.transition_state(workflow_id, *WAY[0])
+    with pytest.raises(WorkflowEnded):
+        await manager.handle_workflow_error(_error(workflow_id))
+    assert await verify(database, workflow_id) == ()
 
 
 async def test_what_the_graph_drives_is_not_moved_from_outside(

@@ -50,8 +50,12 @@ async def test_a_sound_record_is_verified_and_exits_0(sre_bot: Commands, waiting
     everything = await sre_bot("verify", "--json")
     one = await sre_bot("verify", "OPS-1")
 
-    assert (everything.code, everything.json) == (0, {"sound": True, "workflows": 2, "problems": []})
-    assert (one.code, one.out) == (0, "1 looked at, 0 of them unsound.\n")
+    unasked = {"effects": 0, "silent": {}}
+    assert (everything.code, everything.json) == (
+        0,
+        {"sound": True, "workflows": 2, "problems": [], "world": unasked},
+    )
+    assert (one.code, one.out) == (0, "1 looked at, 0 of them unsound; 0 effects found in the world.\n")
 
 
 @pytest.mark.parametrize(
@@ -179,6 +183,46 @@ async def test_audit_exports_every_row_of_the_log_and_the_end_of_each_chain(
     text = (await sre_bot("audit")).out.splitlines()
     assert len(text) == len(everything)
     assert text[-2].endswith(f"at version 17: {hashes[-1]}")
+
+
+async def test_a_log_that_was_rewritten_hashes_and_all_contradicts_the_anchors_that_were_kept_elsewhere(
+    sre_bot: Commands, waiting: str, workflows: Workflows, database: Database, tmp_path: Path
+) -> None:
+    gone = await workflows.open("OPS-2", {})
+    anchors = tmp_path / "anchors.jsonl"
+    anchors.write_text((await sre_bot("audit", "--heads", "--json")).out)
+    assert [json.loads(line)["kind"] for line in anchors.read_text().splitlines()] == ["head", "head"]
+    assert (await sre_bot("verify", "--anchors", str(anchors))).code == 0
+    await tampered(
+        database,
+        "update state_transitions set agent_id = 'somebody' where version = 17",
+        "update state_transitions as t set hash = transition_hash(t) where version = 17",
+        "update workflow_states as w set chain_hash = (select hash from state_transitions where version = 17)"
+        " where version = 17",
+        f"delete from workflow_states where workflow_id = '{gone.workflow_id}'",
+    )
+    assert (await sre_bot("verify")).code == 0
+
+    found = await sre_bot("verify", "--anchors", str(anchors), "--json")
+
+    assert found.code == 1
+    assert {one["workflow_id"]: one["problem"].partition(";")[0] for one in found.json["problems"]} == {
+        waiting: "at version 17 its log does not end in the hash that an anchor says: it was rewritten",
+        gone.workflow_id: "it is missing",
+    }
+
+
+async def test_a_file_that_holds_no_anchors_is_bad_input(sre_bot: Commands, tmp_path: Path) -> None:
+    said = {
+        "": "there is no anchor in that file",
+        "hello\n": "line 1 is not one that `sre-bot audit",
+        "[1]\n": "line 1 is",
+    }
+    for text, reason in said.items():
+        (tmp_path / "anchors").write_text(text)
+        found = await sre_bot("verify", "--anchors", str(tmp_path / "anchors"))
+        assert found.code == 2 and reason in found.err, (text, found.err)
+    assert (await sre_bot("verify", "--anchors", "/nowhere")).code == 2
 
 
 async def test_locks_lists_the_holder_and_those_in_line(

@@ -127,6 +127,8 @@ async def test_two_pauses_are_taken_back_one_by_one(sre_bot: Commands, workflows
 
     assert again.code == 2
     assert "the bot as a whole is not paused; still paused: shop/orders" in again.err
+    other = await sre_bot("resume", "--repository", "shop/cart")
+    assert (other.code, other.err) == (2, "error: shop/cart is not paused; still paused: shop/orders\n")
     assert await due(workflows) == set()
 
 

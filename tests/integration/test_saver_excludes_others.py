@@ -103,6 +103,31 @@ async def test_of_two_workers_that_resume_at_once_one_wins_and_every_node_runs_o
 
 
 @pytest.mark.parametrize("state", WHERE_TWO_MEET)
+async def test_five_pairs_of_resumers_are_five_losers_and_five_entries(
+    state: str, database: Database, workflows: Workflows, saver: AuditedSaver
+) -> None:
+    """At the six places together: thirty losers with a name, thirty entries and not sixty."""
+
+    async def meet(ticket: str) -> tuple[list[str], int]:
+        law_graph = LawGraph()
+        dead = await _killed_in(state, database, workflows, saver, law_graph, ticket)
+        law_graph.entered.clear()
+        graph = law_graph.compile(saver)
+
+        async def resume(owner: str) -> None:
+            claim = await workflows.claim(dead.workflow_id, owner, TTL)
+            await graph.ainvoke(None, under(claim))
+
+        ends = await asyncio.gather(resume("worker-2"), resume("worker-3"), return_exceptions=True)
+        assert await verify(database, dead.workflow_id) == ()
+        return sorted(type(end).__name__ for end in ends), law_graph.entered.count(state)
+
+    met = await asyncio.gather(*(meet(f"OPS-{number}") for number in range(5)))
+
+    assert met == [(["LeaseHeld", "NoneType"], 1)] * 5
+
+
+@pytest.mark.parametrize("state", WHERE_TWO_MEET)
 async def test_of_two_runs_under_one_lease_one_wins_and_the_log_knows_one(
     state: str, database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
 ) -> None:
@@ -343,10 +368,15 @@ async def _somebody_waits_for_a_lock(database: Database) -> None:
 
 
 async def _killed_in(
-    state: str, database: Database, workflows: Workflows, saver: AuditedSaver, law_graph: LawGraph
+    state: str,
+    database: Database,
+    workflows: Workflows,
+    saver: AuditedSaver,
+    law_graph: LawGraph,
+    ticket: str = "OPS-1",
 ) -> Claim:
     """A workflow whose worker died in a state; its lease has run out."""
-    claim = await claimed(workflows)
+    claim = await claimed(workflows, ticket)
     graph, inside = law_graph.compile(saver), asyncio.Event()
 
     async def die() -> None:

@@ -77,8 +77,8 @@ async def test_an_error_of_python_while_writing_our_row_leaves_neither_checkpoin
 @pytest.mark.parametrize(
     ("statement", "states"),
     [
-        (b"insert into state_transitions", ("accepting_ticket", "data_collection", "correlation", "analysis_complete")),
-        (b"INSERT INTO checkpoint_writes", ("accepting_ticket", "data_collection", "correlation")),
+        (b"from save_checkpoint", ("accepting_ticket", "data_collection", "correlation", "analysis_complete")),
+        (b"from save_writes", ("k8s_event_analysis", "source_code_analysis")),
     ],
 )
 async def test_a_commit_whose_answer_was_lost_is_found_and_counts_once(
@@ -100,7 +100,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_and_counts_once(
         await graph.ainvoke(case(plan=PLAN, ending="needs_human"), under(claim))
 
         assert 0 < relay.cuts <= len(states)
-        assert relay.cuts == len(states) or statement != b"insert into state_transitions"
+        assert relay.cuts == len(states) or statement != b"from save_checkpoint"
     assert await steps(workflows, claim.workflow_id) == working_edges(PLAN, "needs_human")
     assert sorted(law_graph.entered) == sorted(["ticket_detected", *"+".join(PLAN).split("+")])
     assert await verify(database, claim.workflow_id) == ()

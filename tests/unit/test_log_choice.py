@@ -80,3 +80,31 @@ def test_the_order_of_the_pods_does_not_matter() -> None:
     pods = [crashing("c", "x"), pod("a", "y"), pod("b", "y"), pod("d", "", container(ready=False))]
 
     assert choose(tuple(pods)) == choose(tuple(reversed(pods)))
+
+
+def test_those_who_call_a_workload_in_trouble_come_before_the_rest() -> None:
+    troubled = crashing("z-store-0", "store")
+    troubled["metadata"]["labels"] = {"app": "store"}
+    caller = pod("m-caller-0", "caller")
+    caller["spec"] = {"containers": [{"name": "app", "env": [{"name": "STORE_URL", "value": "http://store.shop:80"}]}]}
+    wishes = chosen(pod("a-stranger-0", "stranger"), caller, troubled)
+
+    assert [name for name, previous in wishes if not previous] == ["z-store-0", "m-caller-0", "a-stranger-0"]
+
+
+def test_those_whom_a_workload_in_trouble_calls_come_before_the_rest() -> None:
+    troubled = crashing("z-web-0", "web")
+    troubled["spec"] = {"containers": [{"name": "app", "args": ["--cache=sessions:6379"]}]}
+    called = pod("m-sessions-0", "sessions")
+    called["metadata"]["labels"] = {"app.kubernetes.io/name": "sessions"}
+    wishes = chosen(pod("a-stranger-0", "stranger"), called, troubled)
+
+    assert [name for name, previous in wishes if not previous] == ["z-web-0", "m-sessions-0", "a-stranger-0"]
+
+
+def test_a_pod_of_the_wrong_shape_stops_nothing() -> None:
+    strange = pod("strange", "", {"name": "app", "state": "running", "lastState": [], "restartCount": "many"})
+    strange["spec"] = {"containers": [{"env": [None], "args": [1]}, "nonsense"]}
+    strange["metadata"]["ownerReferences"] = "nobody"
+
+    assert chosen(strange, pod("a")) == [("a", False)]

@@ -8,7 +8,7 @@ from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 from sre_bot.domain.errors import IllegalTransition
 from sre_bot.domain.states import IDLE, LAW, DetailedState, Position, TicketProcessingSubState, edges_between
 from sre_bot.persistence.projection import Projection
-from sre_bot.persistence.transitions import root_move, step, sub_state_move
+from sre_bot.persistence.transitions import one_task, root_move, step, sub_state_move
 
 D, S = DetailedState, TicketProcessingSubState
 JOIN = "join:k8s_event_analysis+source_code_analysis:correlation"
@@ -61,6 +61,31 @@ def test_an_incomplete_join_is_no_step() -> None:
 def test_the_end_of_a_sub_state_and_the_entry_into_one_are_no_steps() -> None:
     assert sub_state_move(at(D.ANALYSIS_COMPLETE), S.ANALYSIS, saying("context")) is None
     assert root_move(at(D.ANALYSIS_COMPLETE), saying("branch:to:remediation", "context")) is None
+
+
+def test_a_graph_without_subgraphs_takes_the_same_steps() -> None:
+    move = root_move(at(D.TICKET_ACCEPTED), saying("branch:to:data_collection", "context"))
+
+    assert move and rows(move) == [(D.TICKET_ACCEPTED, D.DATA_COLLECTION)]
+    with pytest.raises(IllegalTransition, match="not legal"):
+        root_move(at(D.TICKET_ACCEPTED), saying("branch:to:correlation"))
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "alone"),
+    [
+        (saying("__start__"), True),
+        (saying("branch:to:correlation", "context"), True),
+        (saying(JOIN, **{JOIN: {"k8s_event_analysis", "source_code_analysis"}}), True),
+        (saying(JOIN, **{JOIN: {"k8s_event_analysis"}}), False),
+        (saying("branch:to:k8s_event_analysis", "branch:to:source_code_analysis"), False),
+        (saying("branch:to:correlation", "__pregel_tasks"), False),
+        (saying("branch:to:correlation", __pregel_tasks=["a Send"]), False),
+        (saying("context"), False),
+    ],
+)
+def test_a_task_is_known_to_run_alone_only_where_one_edge_leads_on(checkpoint: Checkpoint, alone: bool) -> None:
+    assert one_task(checkpoint) is alone
 
 
 def test_the_end_of_the_root_is_the_outcome() -> None:

@@ -22,3 +22,13 @@ on conflict (workflow_id) do update set owner = null, fence = l.fence + excluded
 
 -- name: doubt_intents
 update effects set status = 'started' where status = 'intended'
+
+-- name: was_restored
+select exists (select 1 from restorations) as found
+
+-- name: reopened
+insert into reopened_workflows (workflow_id, found_in) values (%(workflow_id)s, %(found_in)s)
+
+-- name: fence_off_one
+insert into leases (workflow_id, owner, fence, claimed_at, expires_at)
+values (%(workflow_id)s, null, %(epoch)s, clock_timestamp(), clock_timestamp())

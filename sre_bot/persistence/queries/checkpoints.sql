@@ -1,6 +1,22 @@
--- name: drop_old
-delete from checkpoints
-where thread_id = %(thread_id)s and not (checkpoint_ns = '' and checkpoint_id = %(checkpoint_id)s)
+-- name: save
+select known, new_version as version, new_deadline as deadline
+from save_checkpoint(
+    %(thread_id)s::uuid, %(checkpoint_ns)s, %(checkpoint_id)s, %(parent)s, %(checkpoint)s, %(metadata)s,
+    %(entry)s, %(fence)s, %(version)s, %(point)s, %(places)s, %(bytes)s
+)
+
+-- name: save_writes
+select known, fenced
+from save_writes(
+    %(thread_id)s::uuid, %(checkpoint_ns)s, %(checkpoint_id)s, %(task_id)s, %(task_path)s, %(fence)s, %(replacing)s,
+    %(places)s::integer[], %(channels)s::text[], %(types)s::text[], %(blobs)s::bytea[]
+)
+
+-- name: leave_behind
+select leave_behind(%(workflow_id)s::uuid, %(checkpoint_id)s)
+
+-- name: standing
+select * from workflow_states where workflow_id = %(workflow_id)s
 
 -- name: drop_unused_blobs
 delete from checkpoint_blobs as b
@@ -10,15 +26,6 @@ where b.thread_id = %(thread_id)s and not exists (
         and c.checkpoint_ns = b.checkpoint_ns
         and c.checkpoint -> 'channel_versions' ->> b.channel = b.version
 )
-
--- name: drop_writes
-delete from checkpoint_writes where thread_id = %(thread_id)s
-
--- name: forget_parent
-update checkpoints set parent_checkpoint_id = null where thread_id = %(thread_id)s
-
--- name: drop_heads
-delete from workflow_heads where workflow_id = %(thread_id)s::uuid and checkpoint_ns <> ''
 
 -- name: drop_lost_heads
 delete from workflow_heads as h

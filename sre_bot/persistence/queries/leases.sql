@@ -35,13 +35,18 @@ where w.workflow_id in (
     )
     and w.outcome is null
     and w.driver = 'graph'
-    and (w.runner = 'worker' or cancelled_at(w) is not null)
+    and (w.runner = 'worker' or w.detailed_state = 'escalation' or cancelled_at(w) is not null)
     and due_of(w) <= clock_timestamp()
     and not is_paused(w)
     and not exists (
         select 1 from leases as l
         where l.workflow_id = w.workflow_id and l.owner is not null and l.expires_at > clock_timestamp()
     )
+    and (
+        cancelled_at(w) is not null
+        or not exists (select 1 from quarantined as q where q.workflow_id = w.workflow_id and q.told_at is not null)
+    )
+    and (%(doubtful)s::boolean is null or %(doubtful)s::boolean = (attempts_of(w) >= %(doubtful_from)s))
 order by w.priority, w.created_at, w.workflow_id
 limit %(limit)s
 for no key update of w skip locked

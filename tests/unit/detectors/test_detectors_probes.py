@@ -142,3 +142,20 @@ def test_a_pod_that_is_ready_now_is_not_judged_by_the_probes_of_its_start() -> N
     objects = app("api", container(ports=PORTS, readinessProbe={"httpGet": {"path": "/", "port": 8080}}))
     told = event(objects[-1], "Unhealthy", f"Readiness {REFUSED}", minutes=40, part="app")
     assert found(snapshot(objects, events=[told])) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "port", "kind"),
+    [
+        ("context deadline exceeded", 8080, FaultKind.READINESS_PROBE_PROTOCOL),
+        ("context deadline exceeded", 9090, FaultKind.READINESS_PROBE_PORT),
+        ("dial tcp: connection refused", 9090, FaultKind.READINESS_PROBE_PORT),
+    ],
+)
+def test_a_grpc_probe_of_a_server_that_speaks_none_has_the_wrong_protocol(
+    said: str, port: int, kind: FaultKind
+) -> None:
+    own = container(ports=[{"containerPort": 8080}], readinessProbe={"grpc": {"port": port}})
+    things = app("api", own, status=[running(ready=False)])
+    message = f'Readiness probe failed: timeout: failed to connect service "10.1.0.9:{port}" within 1s: {said}'
+    assert found(snapshot(*things, events=[event(things[-1], "Unhealthy", message)]))[0][0] == kind

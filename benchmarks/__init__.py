@@ -1,0 +1,1 @@
+"""What the record costs, beside what others cost: `make bench`. Only the ratios of one run mean anything."""

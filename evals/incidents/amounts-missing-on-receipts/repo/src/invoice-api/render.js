@@ -1,0 +1,9 @@
+'use strict'
+
+const { format } = require('../../libs/money/format')
+
+function total (invoice) {
+  return format(invoice.total, invoice.currency)
+}
+
+module.exports = { total }

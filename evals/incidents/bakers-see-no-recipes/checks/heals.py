@@ -1,0 +1,20 @@
+"""Exit 0 when the tree heals the cluster (tree: first argument, or here)."""
+import sys
+from pathlib import Path
+
+import yaml
+
+root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+docs = [doc for file in sorted((root / "deploy").rglob("*.y*ml")) for doc in yaml.safe_load_all(file.read_text()) if doc]
+named = {(doc["kind"], doc["metadata"]["name"]): doc for doc in docs}
+
+
+def pod(kind, name):
+    return named[kind, name]["spec"]["template"]["spec"]
+
+
+volumes = {v["name"]: v for v in pod("Deployment", "recipes").get("volumes") or []}
+claim = named[("PersistentVolumeClaim", volumes["files"]["persistentVolumeClaim"]["claimName"])]
+wanted = (claim["spec"].get("selector") or {}).get("matchLabels") or {}
+have = {"site": "lyon-2", "use": "recipes"}
+sys.exit(0 if wanted.items() <= have.items() else 1)

@@ -1,0 +1,7 @@
+'use strict'
+
+const { fare } = require('./lib/fare')
+
+queue.on('ride-ended', (ride, plan) => {
+  store.close(ride.id, fare(ride, plan))
+})

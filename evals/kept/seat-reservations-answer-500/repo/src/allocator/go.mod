@@ -1,0 +1,3 @@
+module silverreel.io/allocator
+
+go 1.22

@@ -1,0 +1,1 @@
+alter table repairs add column contractor_note text;

@@ -1,0 +1,213 @@
+"""Measured load: CPU at its limit, and requests that rose by themselves.
+
+The utilisation and saturation of a resource are told apart from the demand for it (Gregg, "The USE Method",
+https://www.brendangregg.com/usemethod.html). CPU throttling is the share of enforcement periods in which a container
+used up its quota (https://docs.kernel.org/scheduler/sched-bwc.html).
+"""
+
+from collections.abc import Iterator
+
+from sre_bot.detectors.calls import calls, selected_workloads
+from sre_bot.detectors.change_points import Change
+from sre_bot.detectors.fields import quantity, text
+from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.measurements import Measure
+from sre_bot.detectors.pods import Container
+from sre_bot.detectors.sightings import seen_field
+from sre_bot.detectors.trends import course, latest, level, measure, moment, rise, rises, seen_metric, slow
+from sre_bot.domain.cluster import ObjectRef
+from sre_bot.domain.finding import Evidence, FaultKind, Finding
+
+_FULL = 0.9
+_THROTTLED = 0.25
+_SURGE = 1.8
+_HOG = 2.0
+_CORES = 0.3
+
+
+def detect(index: ClusterIndex) -> Iterator[Finding]:
+    """Judge the requests of every entry, then the CPU of every workload whose demand did not rise."""
+    if not index.snapshot.metrics:
+        return
+    surged = index.once(surging)
+    for ref in sorted(surged, key=str):
+        if _is_entry(index, ref, surged):
+            yield from _surge(index, ref, surged)
+    for workload in index.workloads:
+        if workload.ref not in surged:
+            yield from _saturated(index, workload)
+    yield from _crowded(index)
+
+
+def surging(index: ClusterIndex) -> frozenset[ObjectRef]:
+    """The workloads that get ``_SURGE`` times as many requests as before."""
+    found = ((workload.ref, rise(index, workload.ref, "load")) for workload in index.workloads)
+    return frozenset(ref for ref, one in found if one is not None and one.ratio >= _SURGE)
+
+
+def callees(index: ClusterIndex) -> dict[ObjectRef, frozenset[ObjectRef]]:
+    """The workloads behind the Services that each workload is configured to call."""
+    found: dict[ObjectRef, set[ObjectRef]] = {}
+    for call in index.once(calls):
+        if call.target.service is not None:
+            behind = {one.ref for one in selected_workloads(index, call.target.service)}
+            found.setdefault(call.workload.ref, set()).update(behind - {call.workload.ref})
+    return {ref: frozenset(called) for ref, called in found.items()}
+
+
+def _is_entry(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) -> bool:
+    """Whether nobody who calls it has more requests to pass on than before."""
+    return not any(ref in called and caller in surged for caller, called in index.once(callees).items())
+
+
+def _surge(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) -> Iterator[Finding]:
+    """More requests are a fault where somebody suffers from them."""
+    suffering = {hurt for hurt, _, _ in slow(index)} | {
+        workload.ref for workload in index.workloads if starved(index, workload) is not None
+    }
+    grown, measured = rise(index, ref, "load"), measure(index, ref, "load")
+    if grown is None or measured is None or not suffering & surged:
+        return
+    yield Finding(
+        kind=FaultKind.TRAFFIC_SURGE,
+        object=ref,
+        field="",
+        observed=latest(measured),
+        expected="",
+        message=f"{ref.name} gets {grown.ratio:.1f} times as many requests since {moment(grown.at):%H:%M}.",
+        directness="inferred",
+        evidence=(seen_metric(measured, f"requests went {course(grown)}", grown.at),),
+        since=moment(grown.at),
+        hurts=tuple(sorted((suffering | surged) - {ref}, key=str)),
+    )
+
+
+def _saturated(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
+    shown = starved(index, workload)
+    container = _hungriest(workload)
+    if shown is None or container is None:
+        return
+    limit = text(container.spec, "resources", "limits", "cpu")
+    field = f"{container.field}.resources.limits.cpu"
+    evidence = (shown, *([seen_field(workload.ref, field, limit)] if limit else ()))
+    said = f"all the CPU that its limit {limit} allows" if limit else "far more CPU than before"
+    yield Finding(
+        kind=FaultKind.CPU_SATURATION,
+        object=workload.ref,
+        field=field if limit else "",
+        observed=limit or latest_of(shown),
+        expected="",
+        message=f"{workload.ref.name} uses {said}; the requests that it gets did not rise.",
+        directness="inferred",
+        evidence=evidence,
+        since=shown.at,
+        container=container.name,
+    )
+
+
+def latest_of(shown: Evidence) -> str:
+    """The value that a metric's evidence shows."""
+    return shown.excerpt.partition("} ")[2].partition(";")[0]
+
+
+def starved(index: ClusterIndex, workload: Workload) -> Evidence | None:
+    """What shows that a workload wants more CPU than it gets, or much more than it did; None where nothing does.
+
+    Pods that are younger than the trouble have no time before it to compare with: for them the level counts, where
+    their workload answers more slowly than it did.
+    """
+    slower = workload.ref in {ref for ref, signal, _ in slow(index) if signal == "latency"}
+    throttled = rise(index, workload.ref, "throttling")
+    measured = measure(index, workload.ref, "throttling")
+    if measured and throttled and throttled.after >= _THROTTLED:
+        return seen_metric(measured, f"throttled periods went {course(throttled)}", throttled.at)
+    if measured and slower and (share := level(measured)) >= _THROTTLED:
+        return seen_metric(measured, f"{min(share, 1):.0%} of the periods are throttled", measured.points[0][0])
+    for pod in workload.pods:
+        used, grown, limit = measure(index, pod.ref, "cpu"), rise(index, pod.ref, "cpu"), _limit(pod.containers)
+        if used and grown and limit and grown.after >= _FULL * limit:
+            return seen_metric(used, f"the cores in use went {course(grown)} of {limit:g}", grown.at)
+        if used and limit and slower and level(used) >= _FULL * limit:
+            return seen_metric(used, f"{level(used):.3g} of {limit:g} cores are in use", used.points[0][0])
+    used, grown = measure(index, workload.ref, "cpu"), rise(index, workload.ref, "cpu")
+    if used and grown and grown.ratio >= _HOG and grown.after - grown.before >= _CORES:
+        return seen_metric(used, f"the cores in use went {course(grown)}", grown.at)
+    return None
+
+
+def full_nodes(index: ClusterIndex) -> dict[ObjectRef, Change]:
+    """The nodes whose CPU rose to the full, as a share of it or in cores of what they have."""
+    found: dict[ObjectRef, Change] = {}
+    for node in index.of_kind("Node"):
+        ref, grown = ObjectRef.of(node), rise(index, ObjectRef.of(node), "cpu")
+        cores = quantity(text(node, "status", "capacity", "cpu") or text(node, "status", "allocatable", "cpu")) or 1.0
+        if grown is not None and any(_FULL * whole <= grown.after <= 1.1 * whole for whole in (1.0, 100.0, cores)):
+            found[ref] = grown
+    return found
+
+
+def _crowded(index: ClusterIndex) -> Iterator[Finding]:
+    """Full nodes, and a namespace that uses far more CPU than before: the workload there that asks for most of it.
+
+    What is slow on such a node suffers from its neighbour ("noisy neighbour"), whatever its own use.
+    """
+    nodes = index.once(full_nodes)
+    if not nodes:
+        return
+    for (ref, signal), grown in index.once(rises).items():
+        hog = grown.ratio >= _HOG and grown.after - grown.before >= 2 * _CORES
+        if ref.kind != "Namespace" or signal != "cpu" or not hog:
+            continue
+        there = [one for one in index.workloads_in(ref.name) if {pod.node for pod in one.pods} & _names(nodes)]
+        measured = measure(index, ref, "cpu")
+        if there and measured is not None:
+            yield _neighbour(index, max(there, key=_demand), measured, grown, nodes)
+
+
+def _names(nodes: dict[ObjectRef, Change]) -> set[str]:
+    return {node.name for node in nodes}
+
+
+def _demand(workload: Workload) -> tuple[float, str]:
+    """The cores that all its pods ask for; those that ask for nothing may take all: more pods count for more."""
+    containers = (one for pod in workload.pods for one in pod.containers)
+    asked = (quantity(text(one.spec, "resources", "requests", "cpu")) or 0.1 for one in containers)
+    return sum(asked), str(workload.ref)
+
+
+def _neighbour(
+    index: ClusterIndex, workload: Workload, measured: Measure, grown: Change, nodes: dict[ObjectRef, Change]
+) -> Finding:
+    crowded = sorted(_names(nodes))
+    here = {pod.workload for pod in index.current_pods if pod.node in crowded}
+    shown = [seen_metric(measured, f"the cores in use went {course(grown)}", grown.at)]
+    for node, change in sorted(nodes.items(), key=lambda entry: str(entry[0]))[:3]:
+        seen = measure(index, node, "cpu")
+        shown += [seen_metric(seen, f"its use went {course(change)}", change.at)] if seen else []
+    hurt = {ref for ref, _, _ in slow(index) if ref in here}
+    return Finding(
+        kind=FaultKind.CPU_SATURATION,
+        object=workload.ref,
+        field="",
+        observed=latest(measured),
+        expected="",
+        message=f"{workload.ref.name} in namespace {workload.ref.namespace} uses up the CPU of "
+        f"{', '.join(crowded[:4])}; what runs beside it gets slow.",
+        directness="inferred",
+        evidence=(*shown, seen_field(workload.ref, "metadata.name", workload.ref.name)),
+        since=moment(grown.at),
+        hurts=tuple(sorted(hurt - {workload.ref}, key=str)),
+    )
+
+
+def _limit(containers: tuple[Container, ...]) -> float | None:
+    """The cores that a pod may use; None where one of its containers has no limit."""
+    limits = [quantity(text(one.spec, "resources", "limits", "cpu")) for one in containers if not one.init]
+    known = [limit for limit in limits if limit]
+    return sum(known) if limits and len(known) == len(limits) else None
+
+
+def _hungriest(workload: Workload) -> Container | None:
+    """The container with the largest limit: the one that does the work."""
+    running = [one for pod in workload.pods[:1] for one in pod.containers if not one.init]
+    return max(running, key=lambda one: quantity(text(one.spec, "resources", "limits", "cpu")) or 0.0, default=None)
