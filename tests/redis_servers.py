@@ -68,6 +68,13 @@ class RedisServer:
             found: Any = await client.hgetall(key)
             return found
 
+    async def streamed(self, pattern: str) -> list[bytes]:
+        """What the entries of all streams of such keys hold, in order for each."""
+        async with self.client() as client:
+            names: Any = await client.keys(pattern)
+            read: list[Any] = [await client.xrange(name) for name in names]
+            return [value for entries in read for _, fields in entries for value in fields.values()]
+
     async def _answers(self) -> bool:
         async with self.client() as client:
             try:

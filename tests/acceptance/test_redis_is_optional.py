@@ -34,7 +34,7 @@ async def test_redis_stopped_in_the_middle_of_an_incident_same_results_as_with_r
     async with bot(postgres) as stage:
         off = await play(stage)
     async with bot(postgres, redis.url) as stage:
-        freezing = asyncio.create_task(_freeze_at(redis, b"fix_generation"))
+        freezing = asyncio.create_task(_freeze_after(stage, redis, b"fix_generation"))
         on = await play(stage)
         await freezing
 
@@ -44,10 +44,11 @@ async def test_redis_stopped_in_the_middle_of_an_incident_same_results_as_with_r
     assert _made(on.world) == _made(off.world)
 
 
-async def _freeze_at(redis: RedisServer, state: bytes) -> None:
-    found = await until(lambda: redis.hash("{sre-bot}:states"), lambda found: any(state in d for d in found.values()))
-    assert found
+async def _freeze_after(stage: Stage, redis: RedisServer, state: bytes) -> None:
+    """Stop Redis once it has been told of a state, by the stream: it keeps what a short state leaves no time to see."""
+    await until(lambda: redis.streamed("{sre-bot}:progress:*"), lambda told: any(state in step for step in told))
     redis.freeze()
+    assert await stage.app.record.workflows.live(), "too late: nothing is under way any more"
 
 
 def _steps(rows: Sequence[Any]) -> list[tuple[str, str, str]]:
