@@ -126,7 +126,11 @@ class Monitors:
         return await self.reviews.decision(context["repository"], context["pr_number"], answered)
 
     async def deadlines(self) -> int:
-        """Escalate what has outlived its deadline and is neither running, in line nor set aside; returns how many."""
+        """Escalate what has outlived its deadline and is neither running, in line nor set aside; returns how many.
+
+        Locks that an outside program held past its time go to the next in line.
+        """
+        await self.locks.sweep()
         now = await self.database.now()
         excused = {waiting["workflow_id"] for waiting in await self.locks.waiting()}
         excused |= {quarantine.workflow_id for quarantine in await self.quarantines.in_force()}
