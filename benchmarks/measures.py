@@ -5,11 +5,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from psycopg import AsyncConnection
 
-from benchmarks.arms import Arm, Build, Ours
+from benchmarks.arms import Arm, Ours
 from benchmarks.shapes import Case, evidence, linear
 from sre_bot.persistence.database import Database
 
@@ -108,8 +109,7 @@ async def _finish(database: Database, numbers: range, size: int) -> None:
 async def cost_of_size(database: Database, size: int, count: int) -> float:
     """Milliseconds for a step in which every node writes this many bytes anew."""
     report = evidence(size)
-    build: Build = lambda saver: linear(saver, report=report)  # noqa: E731
-    arm = Ours(database, build, Case())
+    arm = Ours(database, partial(linear, report=report), Case())
     await arm.prepare(count + 1)
     await arm.run(0)
     return await _seconds(arm, 1, count) / count / 10 * 1000

@@ -186,6 +186,6 @@ def table() -> str:
 
 def _default(value: object) -> str:
     if isinstance(value, tuple):
-        value = ",".join(str(part) for part in value)  # pyright: ignore[reportUnknownVariableType]
+        value = ",".join(str(part) for part in value)  # pyright: ignore[reportUnknownVariableType]  # of any type
     text = str(value).lower() if isinstance(value, bool) else str(value or "")
     return f"`{text}`" if text and not isinstance(value, SecretStr) else ""

@@ -5,7 +5,8 @@ limit.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from sre_bot.detectors.calls import calls, clients, configurations, selected_workloads
 from sre_bot.detectors.configuration import Setting
@@ -59,40 +60,53 @@ _ENGINE_WORDS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that logs tell of: the words, whose it is, and which setting holds it."""
+
+    words: re.Pattern[str]
+    kind: FaultKind
+    what: str
+    is_set_by: Callable[[Setting], bool]
+    of_the_server: bool
+
+
+def _counts(key: re.Pattern[str]) -> Callable[[Setting], bool]:
+    """A setting of such a name with a number."""
+    return lambda setting: bool(key.search(setting.key)) and setting.value.isdecimal()
+
+
+def _forbids_writing(setting: Setting) -> bool:
+    return bool(_READ_ONLY_KEY.search(f"{setting.key}={setting.value}")) and not setting.sensitive
+
+
+_LIMITS = (
+    Limit(_READ_ONLY, FaultKind.READ_ONLY_DATABASE, "refuses writes", _forbids_writing, of_the_server=True),
+    Limit(
+        _SERVER_FULL,
+        FaultKind.CONNECTION_EXHAUSTION,
+        "has no connection left",
+        _counts(_LIMIT_KEY),
+        of_the_server=True,
+    ),
+    Limit(
+        _POOL_EMPTY,
+        FaultKind.CONNECTION_EXHAUSTION,
+        "has no connection left in its pool",
+        _counts(_POOL_KEY),
+        of_the_server=False,
+    ),
+)
+
+
 def detect(index: ClusterIndex) -> Iterator[Finding]:
-    """Read the logs of every workload."""
+    """Read the logs of every workload; a line tells of one limit."""
     for lines in index.once(troubles).values():
         for one in lines:
-            if said := _READ_ONLY.search(one.line.text):
-                yield _finding(
-                    index,
-                    one,
-                    FaultKind.READ_ONLY_DATABASE,
-                    said[0],
-                    server_of(index, one) or one.workload,
-                    "refuses writes",
-                    _READ_ONLY_KEY,
-                )
-            elif said := _SERVER_FULL.search(one.line.text):
-                yield _finding(
-                    index,
-                    one,
-                    FaultKind.CONNECTION_EXHAUSTION,
-                    said[0],
-                    server_of(index, one) or one.workload,
-                    "has no connection left",
-                    _LIMIT_KEY,
-                )
-            elif said := _POOL_EMPTY.search(one.line.text):
-                yield _finding(
-                    index,
-                    one,
-                    FaultKind.CONNECTION_EXHAUSTION,
-                    said[0],
-                    one.workload,
-                    "has no connection left in its pool",
-                    _POOL_KEY,
-                )
+            for limit in _LIMITS:
+                if said := limit.words.search(one.line.text):
+                    yield _finding(index, one, limit, said[0])
+                    break
 
 
 def server_of(index: ClusterIndex, one: Trouble) -> ObjectRef | None:
@@ -121,26 +135,18 @@ def _has_image(index: ClusterIndex, ref: ObjectRef, images: tuple[str, ...]) -> 
     )
 
 
-def _sets(setting: Setting, key: re.Pattern[str]) -> bool:
-    """Whether a setting is the limit that is looked for, or switches writing off."""
-    if key is not _READ_ONLY_KEY:
-        return bool(key.search(setting.key)) and setting.value.isdecimal()
-    return bool(key.search(f"{setting.key}={setting.value}")) and not setting.sensitive
-
-
-def _finding(
-    index: ClusterIndex, one: Trouble, kind: FaultKind, said: str, ref: ObjectRef, what: str, key: re.Pattern[str]
-) -> Finding:
+def _finding(index: ClusterIndex, one: Trouble, limit: Limit, said: str) -> Finding:
+    ref = (server_of(index, one) if limit.of_the_server else None) or one.workload
     holder = index.once(configurations).get(ref)
-    setting = next((one for one in holder.settings if _sets(one, key)), None) if holder else None
+    setting = next(filter(limit.is_set_by, holder.settings), None) if holder else None
     shown = [seen_setting(setting)] if setting else []
     return Finding(
-        kind=kind,
+        kind=limit.kind,
         object=ref,
         field=setting.field if setting else "",
         observed=setting.value if setting else said,
         expected="",
-        message=f"{ref.name} {what}: {one.line.text.strip()[:160]}",
+        message=f"{ref.name} {limit.what}: {one.line.text.strip()[:160]}",
         directness="logged",
         evidence=(seen_line(one.line), *shown, seen_field(ref, "metadata.name", ref.name)),
         since=earliest(one.line.first),

@@ -45,6 +45,12 @@ def surging(index: ClusterIndex) -> frozenset[ObjectRef]:
     return frozenset(ref for ref, one in found if one is not None and one.ratio >= _SURGE)
 
 
+def suffering(index: ClusterIndex) -> frozenset[ObjectRef]:
+    """The workloads that got slower, fail more often, or want more CPU than they get."""
+    starving = {workload.ref for workload in index.workloads if starved(index, workload) is not None}
+    return frozenset({ref for ref, _, _ in slow(index)} | starving)
+
+
 def callees(index: ClusterIndex) -> dict[ObjectRef, frozenset[ObjectRef]]:
     """The workloads behind the Services that each workload is configured to call."""
     found: dict[ObjectRef, set[ObjectRef]] = {}
@@ -62,11 +68,9 @@ def _is_entry(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef])
 
 def _surge(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) -> Iterator[Finding]:
     """More requests are a fault where somebody suffers from them."""
-    suffering = {hurt for hurt, _, _ in slow(index)} | {
-        workload.ref for workload in index.workloads if starved(index, workload) is not None
-    }
+    hurt = index.once(suffering)
     grown, measured = rise(index, ref, "load"), measure(index, ref, "load")
-    if grown is None or measured is None or not suffering & surged:
+    if grown is None or measured is None or not hurt & surged:
         return
     yield Finding(
         kind=FaultKind.TRAFFIC_SURGE,
@@ -78,7 +82,7 @@ def _surge(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) ->
         directness="inferred",
         evidence=(seen_metric(measured, f"requests went {course(grown)}", grown.at),),
         since=moment(grown.at),
-        hurts=tuple(sorted((suffering | surged) - {ref}, key=str)),
+        hurts=tuple(sorted((hurt | surged) - {ref}, key=str)),
     )
 
 

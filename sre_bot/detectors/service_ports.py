@@ -16,7 +16,7 @@ from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.listening import listening, listening_ports
 from sre_bot.detectors.sightings import seen_field, seen_setting
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
-from sre_bot.domain.finding import FaultKind, Finding
+from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
@@ -146,12 +146,7 @@ def _wrong_port(
 ) -> Finding:
     ref, target = ObjectRef.of(service), target_of(port)
     written = "targetPort" if "targetPort" in port else "port"
-    evidence = [seen_field(ref, f"{field}.{written}", port.get(written))]
-    evidence += [
-        seen_field(one.ref, f"{one.field}.containers[{place}].ports", ports)
-        for one in workloads
-        for place, ports in _port_lists(one)
-    ]
+    evidence = [seen_field(ref, f"{field}.{written}", port.get(written)), *_declared(workloads)]
     return Finding(
         kind=FaultKind.SERVICE_PORT_MISMATCH,
         object=ref,
@@ -164,6 +159,13 @@ def _wrong_port(
         evidence=(*evidence[:5], *empty_endpoints(index, ref)),
         hurts=hurt_by(index, ref, workloads),
     )
+
+
+def _declared(workloads: tuple[Workload, ...]) -> Iterator[Evidence]:
+    """What the containers declare."""
+    for one in workloads:
+        for place, ports in _port_lists(one):
+            yield seen_field(one.ref, f"{one.field}.containers[{place}].ports", ports)
 
 
 def _expected_port(target: str, port: dict[str, Any], workloads: tuple[Workload, ...], served: list[int]) -> str:
@@ -193,12 +195,7 @@ def _wrong_protocol(
         }
     )
     observed = text(port, "protocol") or "TCP"
-    evidence = [seen_field(ref, f"{field}.protocol", observed)]
-    evidence += [
-        seen_field(one.ref, f"{one.field}.containers[{place}].ports", ports)
-        for one in workloads
-        for place, ports in _port_lists(one)
-    ]
+    evidence = [seen_field(ref, f"{field}.protocol", observed), *_declared(workloads)]
     return Finding(
         kind=FaultKind.SERVICE_PROTOCOL_MISMATCH,
         object=ref,

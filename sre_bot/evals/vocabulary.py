@@ -35,6 +35,7 @@ _PORT_FIELDS = frozenset({"containerPort", "hostPort", "port", "targetPort", "no
 _CHOSEN_KEYS = frozenset(
     {"data", "stringData", "binaryData", "labels", "annotations", "matchLabels", "selector", "nodeSelector"}
 )
+_ENTRY = "[]"
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _HOST = re.compile(r"\b([a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*)(?:\.svc\b|:(\d{4,5})(?![\w.]))")
 _YEARS = range(1970, 2100)
@@ -93,19 +94,11 @@ def _object_names(thing: KubernetesObject) -> Iterator[str]:
         yield from _referred(thing.get("spec") or {})
 
 
-def _referred(thing: Any, field: str = "") -> Iterator[str]:
-    match thing:
-        case dict():
-            for key, value in thing.items():  # pyright: ignore[reportUnknownVariableType]  # any JSON
-                at = field if key == "name" else str(key)  # pyright: ignore[reportUnknownArgumentType]  # any JSON
-                yield from _referred(value, at)
-        case list():
-            for value in thing:  # pyright: ignore[reportUnknownVariableType]  # any JSON
-                yield from _referred(value)
-        case str() if field in _REFERENCES:
-            yield thing
-        case _:
-            return
+def _referred(thing: Any) -> Iterator[str]:
+    for path, value in _leaves(thing):
+        field = next((key for key in reversed(path) if key != "name"), "")
+        if isinstance(value, str) and field in _REFERENCES:
+            yield value
 
 
 def _label_values(labels: Json) -> Iterator[str]:
@@ -121,33 +114,30 @@ def _addresses(thing: Any) -> Iterator[str]:
 
 
 def _texts(thing: Any) -> Iterator[str]:
-    match thing:
-        case dict():
-            for value in thing.values():  # pyright: ignore[reportUnknownVariableType]  # any JSON
-                yield from _texts(value)
-        case list():
-            for value in thing:  # pyright: ignore[reportUnknownVariableType]  # any JSON
-                yield from _texts(value)
-        case str():
-            yield thing
-        case _:
-            return
+    return (value for _, value in _leaves(thing) if isinstance(value, str))
 
 
-def _ports(thing: Any, field: str = "") -> Iterator[int]:
-    match thing:
-        case dict():
-            for key, value in thing.items():  # pyright: ignore[reportUnknownVariableType]  # any JSON
-                yield from _ports(value, str(key))  # pyright: ignore[reportUnknownArgumentType]  # any JSON
-        case list():
-            for value in thing:  # pyright: ignore[reportUnknownVariableType]  # any JSON
-                yield from _ports(value, field)
-        case int() if field in _PORT_FIELDS:
-            yield thing
-        case str():
-            yield from (int(match[2]) for match in _HOST.finditer(thing) if match[2])
-        case _:
-            return
+def _ports(thing: Any) -> Iterator[int]:
+    for path, value in _leaves(thing):
+        field = next((key for key in reversed(path) if key != _ENTRY), "")
+        if isinstance(value, str):
+            yield from (int(match[2]) for match in _HOST.finditer(value) if match[2])
+        elif isinstance(value, int) and field in _PORT_FIELDS:
+            yield value
+
+
+def _leaves(thing: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value that holds no others, with the fields that lead to it; an entry of a list is ``_ENTRY``."""
+    if isinstance(thing, dict):
+        fields: Json = thing  # pyright: ignore[reportUnknownVariableType]  # any JSON
+        for key, value in fields.items():
+            yield from _leaves(value, (*path, str(key)))
+    elif isinstance(thing, list):
+        entries: list[Any] = thing  # pyright: ignore[reportUnknownVariableType]  # any JSON
+        for value in entries:
+            yield from _leaves(value, (*path, _ENTRY))
+    else:
+        yield path, thing
 
 
 def _words(name: str) -> Iterable[str]:

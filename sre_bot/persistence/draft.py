@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import (
     get_serializable_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]
+from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]  # as the stock saver does
 
 from sre_bot.persistence.audit import Entry, Standing, snapshot, source_of
 from sre_bot.persistence.database import Row, dump_json

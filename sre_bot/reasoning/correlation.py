@@ -17,7 +17,6 @@ from sre_bot.reasoning.topology import Topology, topology
 class Correlation(Value):
     """The case so far.
 
-    ``effects`` maps the key of a finding that only follows from another one to that one's key (see ``key_of``);
     ``calm`` says per workload that it is healthy, or recovered and from what;
     ``idle`` are the workloads that are scaled to 0;
     ``complained_drift`` are live values that the repository has otherwise and that their workload's warnings name.
@@ -57,17 +56,21 @@ def _carries(finding: Finding, hurt: object) -> bool:
 
 def correlate(snapshot: ClusterSnapshot, findings: tuple[Finding, ...], source: SourceReport) -> Correlation:
     """Build the case from a snapshot, what the detectors found in it, and what the repository tells."""
-    index = ClusterIndex(snapshot)
+    return relate(ClusterIndex(snapshot), findings, source)
+
+
+def relate(index: ClusterIndex, findings: tuple[Finding, ...], source: SourceReport) -> Correlation:
+    """The same, on an index that is already built."""
     aches = symptoms(index)
     return Correlation(
-        taken_at=snapshot.taken_at,
+        taken_at=index.now,
         findings=findings,
         symptoms=aches,
         topology=topology(index),
         timeline=timeline(index, source),
         onset=onset(findings, aches),
         calm=tuple(assess(index)),
-        unseen=snapshot.unseen,
+        unseen=index.snapshot.unseen,
         source=source,
         complained_drift=tuple(complained_drift(index, source.drift)),
         idle=tuple(one.ref for one in index.workloads if number(one.thing, "spec", "replicas") == 0),

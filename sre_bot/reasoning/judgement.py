@@ -1,12 +1,13 @@
 """The whole of the judgement in one call: from what was read to a verdict. Pure, and the same for the same input."""
 
-from sre_bot.detectors import detect
+from sre_bot.detectors import find
+from sre_bot.detectors.index import ClusterIndex
 from sre_bot.domain.cluster import ClusterSnapshot, Value
 from sre_bot.domain.diagnosis import Diagnosis
 from sre_bot.domain.source import SourceHistory
-from sre_bot.reasoning.correlation import Correlation, correlate
+from sre_bot.reasoning.correlation import Correlation, relate
 from sre_bot.reasoning.hypotheses import propose
-from sre_bot.reasoning.source import analyse_source
+from sre_bot.reasoning.source import read_source
 from sre_bot.reasoning.verdict import conclude
 
 
@@ -24,8 +25,8 @@ def judge(
 
     ``repairable`` is False where no change of ours could be deployed, whatever the cause is.
     """
-    findings = detect(snapshot)
-    correlation = correlate(snapshot, findings, analyse_source(snapshot, history))
+    index = ClusterIndex(snapshot)  # once: it reads every log
+    correlation = relate(index, find(index), read_source(index, history))
     hypotheses = propose(correlation, history)
     diagnosis = conclude(correlation, hypotheses, fix_threshold=fix_threshold, repairable=repairable)
     return Judgement(correlation=correlation, diagnosis=diagnosis)

@@ -59,9 +59,13 @@ class SourceReport(Value):
 
 def analyse_source(snapshot: ClusterSnapshot, history: SourceHistory | None) -> SourceReport:
     """Read a repository against a snapshot: manifests of the live objects, changes, drift, traces mapped to files."""
+    return read_source(ClusterIndex(snapshot), history)
+
+
+def read_source(index: ClusterIndex, history: SourceHistory | None) -> SourceReport:
+    """The same, on an index that is already built."""
     if history is None:
         return SourceReport()
-    index = ClusterIndex(snapshot)
     known = tuple(declarations(history.tree, history.path))
     matched = tuple(_matched(index, known))
     return SourceReport(

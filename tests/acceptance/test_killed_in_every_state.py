@@ -33,7 +33,7 @@ create trigger gate before insert on state_transitions for each row execute func
 """
 WAITING = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and not granted"
 DROP_THE_WAITING = (
-    "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 4711 and not granted"
+    "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and objid = 4711 and not granted"
 )
 
 D = DetailedState
@@ -54,7 +54,7 @@ class Gatekeeper:
     async def caught_leaving(self, state: DetailedState, serve: asyncio.subprocess.Process) -> None:
         while self._connection.execute(WAITING).fetchone() == (0,):
             assert serve.returncode is None, f"serve ended by itself before {state}"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # pg_locks can only be asked, it tells nobody
 
     def close_at(self, state: DetailedState) -> None:
         self._connection.execute("select pg_advisory_lock(4711)")
@@ -63,8 +63,6 @@ class Gatekeeper:
     def open(self) -> None:
         """What waits here belongs to a dead worker: its connection is dropped first, so that nothing of it commits."""
         self._connection.execute(DROP_THE_WAITING)
-        while self._connection.execute(WAITING).fetchone() != (0,):
-            pass
         self._connection.execute("delete from gate")
         self._connection.execute("select pg_advisory_unlock(4711)")
 

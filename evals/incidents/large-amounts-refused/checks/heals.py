@@ -18,6 +18,6 @@ try:
     from money import parse
 
     good = parse("12.30") == 1230 and parse("1,200.00") == 120000 and parse("7.05") == 705
-except Exception:
+except Exception:  # whatever the judged tree raises: it does not parse amounts
     good = False
 sys.exit(0 if good else 1)
