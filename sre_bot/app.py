@@ -100,11 +100,7 @@ class Tools:
             github=_github(settings),
             kubernetes=Kubernetes(settings.kubeconfig or None, settings.kube_context or None, timeout=timeout),
             argocd=_argocd(settings),
-            prometheus=Prometheus(
-                settings.prometheus_url, settings.prometheus_token.get_secret_value(), timeout=timeout
-            )
-            if settings.prometheus_url
-            else None,
+            prometheus=_prometheus(settings),
             workspace=Workspace(settings.data_dir / "clones", github_token),
             sandbox=await Sandbox.detect(),
             model=model or None,
@@ -294,6 +290,13 @@ def _argocd(settings: Settings) -> ArgoCD | None:
 def outward_of(record: Record, tools: Tools) -> Outward:
     """The door to the outside."""
     return Outward(record.effects, record.workflows, tools.jira, tools.github, tools.argocd)
+
+
+def _prometheus(settings: Settings) -> Prometheus | None:
+    if not settings.prometheus_url:
+        return None
+    token = settings.prometheus_token.get_secret_value()
+    return Prometheus(settings.prometheus_url, token, timeout=settings.request_seconds)
 
 
 def allowed_by(settings: Settings) -> Allowed:

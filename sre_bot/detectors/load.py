@@ -47,8 +47,7 @@ def surging(index: ClusterIndex) -> frozenset[ObjectRef]:
 
 def suffering(index: ClusterIndex) -> frozenset[ObjectRef]:
     """The workloads that got slower, fail more often, or want more CPU than they get."""
-    starving = {workload.ref for workload in index.workloads if starved(index, workload) is not None}
-    return frozenset({ref for ref, _, _ in slow(index)} | starving)
+    return frozenset({ref for ref, _, _ in slow(index)} | index.once(starving).keys())
 
 
 def callees(index: ClusterIndex) -> dict[ObjectRef, frozenset[ObjectRef]]:
@@ -87,7 +86,7 @@ def _surge(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) ->
 
 
 def _saturated(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
-    shown = starved(index, workload)
+    shown = index.once(starving).get(workload.ref)
     container = _hungriest(workload)
     if shown is None or container is None:
         return
@@ -114,13 +113,19 @@ def latest_of(shown: Evidence) -> str:
     return shown.excerpt.partition("} ")[2].partition(";")[0]
 
 
-def starved(index: ClusterIndex, workload: Workload) -> Evidence | None:
-    """What shows that a workload wants more CPU than it gets, or much more than it did; None where nothing does.
+def starving(index: ClusterIndex) -> dict[ObjectRef, Evidence]:
+    """The workloads that want more CPU than they get, or much more than they did, with what shows it."""
+    found = ((workload.ref, _want(index, workload)) for workload in index.workloads)
+    return {ref: shown for ref, shown in found if shown is not None}
+
+
+def _want(index: ClusterIndex, workload: Workload) -> Evidence | None:
+    """What shows that a workload wants more CPU; None where nothing does.
 
     Pods that are younger than the trouble have no time before it to compare with: for them the level counts, where
     their workload answers more slowly than it did.
     """
-    slower = workload.ref in {ref for ref, signal, _ in slow(index) if signal == "latency"}
+    slower = rise(index, workload.ref, "latency") is not None
     throttled = rise(index, workload.ref, "throttling")
     measured = measure(index, workload.ref, "throttling")
     if measured and throttled and throttled.after >= _THROTTLED:

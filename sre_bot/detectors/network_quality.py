@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sre_bot.detectors.change_points import Change
 from sre_bot.detectors.fields import mapping
 from sre_bot.detectors.index import ClusterIndex, Workload
-from sre_bot.detectors.load import callees, full_nodes, starved, surging
+from sre_bot.detectors.load import callees, full_nodes, starving, surging
 from sre_bot.detectors.measurements import Signal, measures
 from sre_bot.detectors.sightings import seen_field
 from sre_bot.detectors.trends import climbs, course, latest, measure, moment, rise, rises, seen_metric
@@ -99,7 +99,7 @@ def _workload(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
 
 def _waits_for_the_network(index: ClusterIndex, ref: ObjectRef) -> bool:
     workload = index.workload_by_ref.get(ref)
-    if workload is not None and (starved(index, workload) or _on_a_full_node(index, workload)):
+    if workload is not None and (ref in index.once(starving) or _on_a_full_node(index, workload)):
         return False
     busy = any((ref, signal) in index.once(rises) for signal in ("cpu", "throttling", "memory", "errors"))
     called = _reachable(index, ref)
