@@ -12,6 +12,8 @@ SMALL ?=
 ARGS ?=
 
 BIN := .venv/bin
+# A comma that does not part the arguments of `call`.
+, := ,
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo "sudo ")
 # A clone that was moved gets a new environment: its scripts name the old place.
 PLACE := $(shell pwd | cksum | cut -d ' ' -f 1)
@@ -97,5 +99,5 @@ $(DEV): pyproject.toml constraints.txt | needs
 	@touch $(RUNTIME)
 
 $(BENCH): pyproject.toml constraints.txt | needs
-	$(call install,sre-bot and what it is compared with,.[dev,bench])
+	$(call install,sre-bot and what it is compared with,.[dev$(,)bench])
 	@touch $(RUNTIME) $(DEV)

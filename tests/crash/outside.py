@@ -91,6 +91,7 @@ class Recorder:
             return None
         if mishap == "slow":
             await _first(worker.renewed, worker.ended)
+            self.befallen -= not worker.renewed.is_set()  # who lost the lease first was not slow enough: the next is
             mishap = ""
         there = self.unique and key in self.performed and not asked["effect"].startswith(NEVER_UNIQUE)
         if not there:
