@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from sre_bot.detectors.configuration import Configuration, Setting
-from sre_bot.detectors.fields import mapping, mappings, number, text, texts
+from sre_bot.detectors.fields import mapping, mappings, number, text, texts, whole
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 
@@ -102,7 +102,7 @@ def addresses_in(setting: Setting) -> Iterator[Address]:
         taken.append(match.span())
         scheme = match[1].lower().removeprefix("jdbc:").split("+")[0]
         if scheme not in _FOREIGN_SCHEMES:
-            port = int(match[3]) if match[3] else DEFAULT_PORTS.get(scheme)
+            port = whole(match[3]) if match[3] else DEFAULT_PORTS.get(scheme)
             yield Address(match[2], port, setting, bool(match[3]), scheme)
     for match in _PAIR.finditer(value):
         if not any(start <= match.start() < end for start, end in taken) and _is_pair(match[1], int(match[2])):
@@ -112,7 +112,7 @@ def addresses_in(setting: Setting) -> Iterator[Address]:
         for pattern in _TOOLS:
             for match in pattern.finditer(value):
                 port = match[2] if pattern.groups > 1 else None
-                yield Address(match[1], int(port) if port else None, setting, explicit=bool(port))
+                yield Address(match[1], whole(port), setting, explicit=bool(port))
     if not taken and setting.key and _HOST_KEY.search(_CAMEL.sub("_", setting.key)) and _is_lone_host(value):
         yield Address(value, None, setting)
 
@@ -145,7 +145,7 @@ def addresses_of(configuration: Configuration) -> tuple[Address, ...]:
             if address.port is None:
                 beside = ports.get((setting.container, str(setting.holder), _stem(setting.key, _HOST_WORDS)))
                 if beside:
-                    address = Address(address.host, int(beside.value), setting, port_setting=beside)
+                    address = Address(address.host, whole(beside.value), setting, port_setting=beside)
             found[(str(setting.holder), setting.field, address.host, address.port)] = address
     return tuple(found.values())
 

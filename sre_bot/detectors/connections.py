@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sre_bot.detectors.fields import whole
+
 How = Literal["unresolved", "refused", "timeout", "reset", "error"]
 
 _H = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
@@ -168,4 +170,4 @@ def _failures(line: str) -> Iterator[Failure]:
             host = (match[1] or "").rstrip(".")
             port = match[2] if match.re.groups > 1 else None
             if host and host.lower() not in _NO_HOST and not host.isdigit():
-                yield Failure(how, host, int(port) if port else None)
+                yield Failure(how, host, whole(port))

@@ -70,7 +70,12 @@ def number(thing: Any, *path: str | int) -> int | None:
         return None
     if isinstance(found, int):
         return found
-    return int(found) if isinstance(found, str) and found.isdecimal() and len(found) < 20 else None
+    return whole(found) if isinstance(found, str) else None
+
+
+def whole(digits: str | None) -> int | None:
+    """The number that digits spell; None for anything else, and where they are more than 64 bits hold."""
+    return int(digits) if digits and digits.isdecimal() and len(digits) < 20 else None
 
 
 def texts(thing: Any, *path: str | int) -> list[str]:
@@ -124,7 +129,7 @@ def step(path: str, key: str | int) -> str:
 def steps(path: str) -> list[str | int]:
     """A field path taken apart again."""
     return [
-        match[1] if match[1] is not None else int(match[2]) if match[2] else match[3] for match in _STEP.finditer(path)
+        match[1] if match[1] is not None else match[3] or whole(match[2]) or 0 for match in _STEP.finditer(path)
     ]
 
 

@@ -3,6 +3,7 @@
 import re
 
 from sre_bot.detectors.calls import configurations
+from sre_bot.detectors.fields import whole
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.domain.cluster import ObjectRef
 
@@ -29,7 +30,7 @@ def listening(index: ClusterIndex) -> dict[ObjectRef, dict[int, str]]:
         for log in index.logs_of(pod):
             for line in log.text[:_HEAD].splitlines():
                 if _may_tell(line) and (match := _LISTENS.search(line)):
-                    found.setdefault(pod.workload, {}).setdefault(int(match[1]), line[:500])
+                    found.setdefault(pod.workload, {}).setdefault(whole(match[1]) or 0, line[:500])
     return found
 
 
@@ -49,7 +50,7 @@ def configured_ports(index: ClusterIndex, workload: Workload) -> tuple[int, ...]
     ports: set[int] = set()
     for setting in index.once(configurations)[workload.ref].settings:
         if (_PORT_VARIABLE.match(setting.key) or _PORT_FLAG.match(setting.key)) and setting.value.isdecimal():
-            ports.add(int(setting.value))
+            ports.add(whole(setting.value) or 0)
         elif _LISTEN_FLAG.match(setting.key) and (match := _TRAILING_PORT.search(setting.value)):
-            ports.add(int(match[1]))
+            ports.add(whole(match[1]) or 0)
     return tuple(sorted(port for port in ports if 1 <= port <= 65535))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sre_bot.detectors.calls import calls, names, selected_workloads
 from sre_bot.detectors.dependencies import Complaint, complaints
-from sre_bot.detectors.fields import dig, labels_of, mapping, mappings, number, text, texts, when
+from sre_bot.detectors.fields import dig, labels_of, mapping, mappings, number, text, texts, when, whole
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.selectors import matches_selector
@@ -110,7 +110,7 @@ def _suffers_in_silence(index: ClusterIndex, client: Workload) -> bool:
 
 def _container_port(server: Workload, target: str) -> int | None:
     if target.isdecimal():
-        return int(target)
+        return whole(target)
     named = (
         number(entry, "containerPort")
         for container in mappings(server.spec, "containers")
@@ -174,7 +174,8 @@ def _port_fits(entry: dict[str, Any], path: Path) -> bool:
     if not wanted:
         return True
     if wanted.isdecimal() and path.port is not None:
-        return int(wanted) <= path.port <= (last or int(wanted))
+        first = whole(wanted) or 0
+        return first <= path.port <= (last or first)
     return wanted == path.port_name or path.port is None
 
 

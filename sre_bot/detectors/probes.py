@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sre_bot.detectors.events import Event
-from sre_bot.detectors.fields import dig, mapping, mappings, number, sequence, text
+from sre_bot.detectors.fields import dig, mapping, mappings, number, sequence, text, whole
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.listening import listening
 from sre_bot.detectors.pods import Container
@@ -65,7 +65,7 @@ class Probe:
     def number(self) -> int | None:
         """The port as a number; None for a name that no container port has."""
         if self.port.isdecimal():
-            return int(self.port)
+            return whole(self.port)
         named = (entry for entry in mappings(self.container.spec, "ports") if text(entry, "name") == self.port)
         return next((number(entry, "containerPort") for entry in named), None)
 

@@ -11,7 +11,7 @@ from sre_bot.detectors.addresses import has_selector, likeness
 from sre_bot.detectors.calls import callers, common_port, names, selected_workloads
 from sre_bot.detectors.dependencies import Complaint, complaints
 from sre_bot.detectors.endpoints import declares_ports, empty_endpoints, hurt_by, port_entries, serves, target_of
-from sre_bot.detectors.fields import mapping, mappings, number, text
+from sre_bot.detectors.fields import mapping, mappings, number, text, whole
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.listening import listening, listening_ports
 from sre_bot.detectors.sightings import seen_field, seen_setting
@@ -47,7 +47,7 @@ def _port(
         return
     declared = sorted({number for one in workloads for number in _numbers(one)})
     listening = sorted({port for one in workloads for port in listening_ports(index, one)})
-    if target.isdecimal() and (int(target) in listening or not (declared or listening)):
+    if target.isdecimal() and (whole(target) in listening or not (declared or listening)):
         return
     known = [one for one in workloads if declares_ports(one)]
     if not known and not listening:

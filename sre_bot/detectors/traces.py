@@ -1,8 +1,14 @@
-"""Stack traces read from logs: Python, Node, Java, Go, Ruby, .NET, PHP. Innermost frame first."""
+"""Stack traces read from logs: Python, Node, Java, Go, Ruby, .NET, PHP, Rust, Elixir. Innermost frame first.
+
+The forms are those that the run-times print themselves, and those of servers that catch a failure and go on: Go's
+``net/http`` (https://pkg.go.dev/net/http#Handler), gin's recovery, Rails, Laravel and Symfony.
+"""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from sre_bot.detectors.fields import whole
 
 _PYTHON = re.compile(
     r"Traceback \(most recent call last\):\n((?:(?!Traceback)[ \t|+].*\n)+)(?:[ \t|]*)([A-Za-z_][\w.]*(?:Error"
@@ -20,21 +26,49 @@ _JAVA = re.compile(
     r"|Throwable)?)(?:: ([^\n]*))?\n((?:[ \t]+(?:at |\.\.\. ).+(?:\n|$))+)"
 )
 _JAVA_FRAME = re.compile(r"at (?:[\w.@/-]+/)?([\w$.<>]+)\.([\w$<>]+)\(([\w$]+\.(?:java|kt|scala|groovy)):(\d+)\)")
-_GO = re.compile(r"(panic: [^\n]*|fatal error: [^\n]*)\n(?:\[[^\n]*\n)?\s*goroutine \d+ [^\n]*\n((?:[^\n]+\n?)+)")
+_GO = re.compile(
+    r"(?:http: panic serving \S+: |[Pp]anic recovered: |Observed a panic: |((?:panic|fatal error): ))([^\n]*)\n"
+    r"(?:\[[^\n]*\n)?\s*goroutine \d+ [^\n]*\n((?:(?:\S[^\n]*\)|created by [^\n]*|goroutine [^\n]*|[ \t]+[^\n]*|)\n?)+)"
+)
+_GIN = re.compile(r"([^\n]+)\n((?:/\S+\.go:\d+ \(0x[0-9a-f]+\)\n(?:[ \t][^\n]*(?:\n|$))?)+)")
+_GIN_FRAME = re.compile(r"^(/\S+\.go):(\d+) \(0x[0-9a-f]+\)(?:\n[ \t]+([\w.()*]+):)?", re.MULTILINE)
 _GO_FRAME = re.compile(r"^(\S[^\n]*?)\([^\n]*\)\n\s+(\S+\.go):(\d+)", re.MULTILINE)
 _DOTNET = re.compile(r"(?:Unhandled exception\. )?((?:\w+\.)+\w*Exception): ([^\n]*)\n((?:\s+at .+(?:\n|$))+)")
-_DOTNET_FRAME = re.compile(r"at ([\w.<>`]+)\([^)]*\)(?: in ([^\n:]+(?::[\\/][^\n:]+)?):line (\d+))")
+_DOTNET_FRAME = re.compile(r"at ([\w.<>`+|\[\]]+)\([^)\n]*\)(?: in ([^\n:]+(?::[\\/][^\n:]+)?):line (\d+))?")
 _RUBY = re.compile(r"(\S+\.rb):(\d+):in [`']([^']+)': ([^\n]*?) \(([A-Z]\w*(?:::\w+)*)\)((?:\n\s+from [^\n]+)*)")
 _RUBY_FRAME = re.compile(r"from (\S+\.rb):(\d+):in [`']([^']+)'")
-_PHP = re.compile(r"PHP Fatal error:\s+Uncaught (\w+(?:Error|Exception)): ([^\n]*?) in (\S+\.php):(\d+)")
+_RAILS = re.compile(
+    r"(?:^|[\s\]])([A-Z]\w*(?:::\w+)*) \(([^\n]*)\):[^\n]*\n((?:(?:\[[^\]\n]*\][ \t]*)?[ \t]*(?:\S+\.rb:\d+:in [^\n]*)?(?:\n|$))+)"
+)
+_RAILS_FRAME = re.compile(r"(\S+\.rb):(\d+):in [`']([^'\n]+)'")
+_PHP = re.compile(
+    r"Uncaught (?:PHP Exception )?\\?([\w\\]+): \"?([^\n]*?)\"? (?:in|at) (/\S+?\.php)(?:\(|:| line | on line )(\d+)"
+    r"|\(\\?([\w\\]+)\(code: \w+\): ([^\n]*?) at (/\S+?\.php):(\d+)\)"
+)
+_PHP_FRAME = re.compile(r"#\d+ (/\S+?\.php)\((\d+)\): ([\w\\:>-]+)")
+_RUST = re.compile(
+    r"thread '[^']*'(?: \(\d+\))? panicked at (?:'([^\n]*)', (\S+\.rs):(\d+):\d+|(\S+\.rs):(\d+):\d+:\n([^\n]*))"
+)
+_ELIXIR = re.compile(r"\*\* \((\w[\w.]*)\) ([^\n]*)\n((?:[ \t]+(?:\([\w ]+[\d.]*\) )?\S+\.exs?:\d+: [^\n]*(?:\n|$))+)")
+_ELIXIR_FRAME = re.compile(r"(?:\(([\w]+) [\d.]+\) )?(\S+\.exs?):(\d+): ([^\n]*)")
+_ELIXIR_FOREIGN = frozenset(
+    {"elixir", "stdlib", "phoenix", "plug", "ecto", "ecto_sql", "bandit", "cowboy", "plug_cowboy"}
+)
 _FOREIGN = re.compile(
     r"site-packages|dist-packages|node_modules|^node:|internal/|/lib/python\d|<frozen|/usr/local/go/|/go/pkg/mod/|^runtime/|/usr/lib/"
-    r"|/usr/local/bundle|/gems/"
+    r"|/usr/local/bundle|/gems/|/vendor/|/rustc/|\.cargo/"
 )
 _FOREIGN_CLASS = re.compile(
-    r"^(?:java|javax|jdk|sun|com\.sun|org\.springframework|org\.apache|io\.netty|reactor|org\.hibernate|kotlin|scala|com\.zaxxer)\."
+    r"^(?:javax?|jakarta|jdk|sun|com\.sun|com\.google|com\.fasterxml|com\.mysql|com\.amazonaws|com\.zaxxer|software\.amazon"
+    r"|org\.(?:springframework|apache|hibernate|eclipse|jboss|postgresql|junit|slf4j)|ch\.qos|feign|okhttp3|akka|play"
+    r"|io\.(?:netty|vertx|quarkus|grpc|lettuce|micrometer|micronaut|ktor|undertow|smallrye)|redis\.clients|reactor|kotlinx?|scala)\."
+)
+_FOREIGN_NAMESPACE = re.compile(
+    r"^(?:System|Microsoft|Npgsql|MySqlConnector|StackExchange|Grpc|Newtonsoft|Polly|lambda_method)\b"
 )
 _WINDOW = 2_000_000
+_ESCAPED = ("\\n\\tat ", "\\n  File ", "\\n    at ", "\\n   at ", "\\n\\t/", "\\n#0 ", "\\n    from ")
+"""How a stack trace looks in a string of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +105,7 @@ class Trace:
 def traces(text: str) -> tuple[Trace, ...]:
     """The distinct stack traces of a log, the newest last. Of a very long log the end is read."""
     window = text[-_WINDOW:]
-    if "\\n" in window and ("\\n\\tat " in window or "\\n  File " in window or "\\n    at " in window):
+    if "\\n" in window and any(sign in window for sign in _ESCAPED):
         window = window.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"')
     found: dict[tuple[str, ...], Trace] = {}
     for reader in _READERS:
@@ -106,7 +140,7 @@ def _java(text: str) -> Iterator[Trace]:
         frames = tuple(
             Frame(
                 f"{f[1].split('$')[0].rpartition('.')[0].replace('.', '/')}/{f[3]}",
-                int(f[4]),
+                whole(f[4]) or 0,
                 f[2],
                 not _FOREIGN_CLASS.match(f[1]),
             )
@@ -118,23 +152,32 @@ def _java(text: str) -> Iterator[Trace]:
 
 
 def _go(text: str) -> Iterator[Trace]:
-    if "goroutine " not in text:
-        return
-    for match in _GO.finditer(text):
-        frames = tuple(_frame(f[2], f[3], f[1].rpartition(".")[2]) for f in _GO_FRAME.finditer(match[2]))
-        error, _, message = match[1].partition(": ")
-        yield Trace(error, message, frames, match.start(), match[1])
+    if "goroutine " in text:
+        for match in _GO.finditer(text):
+            frames = tuple(_frame(f[2], f[3], f[1].rpartition(".")[2]) for f in _GO_FRAME.finditer(match[3]))
+            error = (match[1] or "panic: ").removesuffix(": ")
+            yield Trace(error, match[2], frames, match.start(), f"{match[1] or ''}{match[2]}")
+    if ".go:" in text and " (0x" in text:
+        for match in _GIN.finditer(text):
+            frames = tuple(_frame(f[1], f[2], f[3] or "") for f in _GIN_FRAME.finditer(match[2]))
+            yield Trace("panic", match[1], frames, match.start(), match[1])
 
 
 def _dotnet(text: str) -> Iterator[Trace]:
-    if ":line " not in text:
+    if "Exception: " not in text:
         return
     for match in _DOTNET.finditer(text):
-        frames = tuple(
-            _frame(f[2].replace("\\", "/"), f[3], f[1].rpartition(".")[2]) for f in _DOTNET_FRAME.finditer(match[3])
-        )
-        if frames:
+        frames = tuple(_dotnet_frame(f) for f in _DOTNET_FRAME.finditer(match[3]))
+        if frames and not _JAVA_FRAME.search(match[3]):
             yield Trace(match[1].rpartition(".")[2], match[2], frames, match.start(), f"{match[1]}: {match[2]}")
+
+
+def _dotnet_frame(found: re.Match[str]) -> Frame:
+    """A frame; programs without symbols tell no file: then the file that is named like the class (C# conventions)."""
+    owner, _, function = found[1].partition("<")[0].rpartition(".")
+    file = found[2] or f"{owner.rpartition('.')[2]}.cs"
+    own = not _FOREIGN_NAMESPACE.match(found[1]) and not _FOREIGN.search(file)
+    return Frame(file.replace("\\", "/"), int(found[3] or 0), function, own)
 
 
 def _ruby(text: str) -> Iterator[Trace]:
@@ -145,17 +188,53 @@ def _ruby(text: str) -> Iterator[Trace]:
         yield Trace(
             match[5], match[4], (_frame(match[1], match[2], match[3]), *rest), match.start(), f"{match[5]}: {match[4]}"
         )
+    for match in _RAILS.finditer(text):
+        frames = tuple(_frame(f[1], f[2], f[3]) for f in _RAILS_FRAME.finditer(match[3]))
+        if frames:
+            yield Trace(match[1], match[2], frames, match.start(), f"{match[1]} ({match[2]})")
 
 
 def _php(text: str) -> Iterator[Trace]:
-    if "PHP Fatal" not in text:
+    if ".php" not in text:
         return
     for match in _PHP.finditer(text):
-        yield Trace(match[1], match[2], (_frame(match[3], match[4], ""),), match.start(), f"{match[1]}: {match[2]}")
+        error, message, file, line = match.group(1, 2, 3, 4) if match[1] else match.group(5, 6, 7, 8)
+        below = text[match.end() : match.end() + 4_000].split("\n\n")[0]
+        rest = tuple(_frame(f[1], f[2], re.split(r"->|::", f[3])[-1]) for f in _PHP_FRAME.finditer(below))
+        yield Trace(error, message, (_frame(file, line, ""), *rest), match.start(), f"{error}: {message}")
+
+
+def _rust(text: str) -> Iterator[Trace]:
+    if "panicked at" not in text:
+        return
+    for match in _RUST.finditer(text):
+        message, file, line = (match[1], match[2], match[3]) if match[2] else (match[6], match[4], match[5])
+        yield Trace("panic", message, (_frame(file, line, ""),), match.start(), message)
+
+
+def _elixir(text: str) -> Iterator[Trace]:
+    if "** (" not in text:
+        return
+    for match in _ELIXIR.finditer(text):
+        frames = tuple(
+            Frame(f[2], int(f[3]), f[4].rpartition(".")[2].partition("/")[0], (f[1] or "") not in _ELIXIR_FOREIGN)
+            for f in _ELIXIR_FRAME.finditer(match[3])
+        )
+        yield Trace(match[1], match[2], frames, match.start(), f"({match[1]}) {match[2]}")
 
 
 def _frame(file: str, line: str, function: str) -> Frame:
-    return Frame(file, int(line), function, not _FOREIGN.search(file))
+    return Frame(file, whole(line) or 0, function, not _FOREIGN.search(file))
 
 
-_READERS: tuple[Callable[[str], Iterator[Trace]], ...] = (_python, _node, _java, _go, _dotnet, _ruby, _php)
+_READERS: tuple[Callable[[str], Iterator[Trace]], ...] = (
+    _python,
+    _node,
+    _java,
+    _go,
+    _dotnet,
+    _ruby,
+    _php,
+    _rust,
+    _elixir,
+)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sre_bot.domain.source import Commit, FileChange, SourceHistory
 
-_HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
+_HUNK = re.compile(r"^@@ -\d{1,9}(?:,\d{1,9})? \+(\d{1,9})(?:,(\d{1,9}))? @@", re.MULTILINE)
 
 
 class Version(NamedTuple):

@@ -31,7 +31,7 @@ def parse_field(text: str) -> FieldPath:
 def _step(match: re.Match[str]) -> Step:
     double, single, bracket, word = match.groups()
     if bracket is not None:
-        return int(bracket) if bracket.isdigit() else bracket.strip("\"'")
+        return int(bracket) if re.fullmatch(r"[0-9]{1,9}", bracket) else bracket.strip("\"'")
     return next(text for text in (double, single, word) if text is not None)
 
 

@@ -144,7 +144,7 @@ def _words_of(field: Edited) -> set[str]:
 def _fit(word: str, field: Edited) -> Any:
     """The word as a value of the field's type; None where it does not fit."""
     now, last = field.now, field.path[-1]
-    number = re.fullmatch(r"\d+", word) is not None
+    number = re.fullmatch(r"\d{1,18}", word) is not None
     if "resources" in field.path:
         return word if amount(word) > 0 and not (number and "memory" in field.path) else None
     if last in ("targetPort", "port", "number"):

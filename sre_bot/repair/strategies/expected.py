@@ -60,7 +60,7 @@ def typed(text: str, like: Any) -> Any:
     """The text as the type that stood there: a number stays one; a name may replace a number."""
     if isinstance(like, bool):
         return text.lower() == "true"
-    is_number = re.fullmatch(r"-?(0|[1-9]\d*)", text) is not None
+    is_number = re.fullmatch(r"-?(0|[1-9]\d{0,17})", text) is not None
     if is_number and (isinstance(like, int) or like is ABSENT or like is None):
         return int(text)
     return text

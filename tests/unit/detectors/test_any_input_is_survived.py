@@ -17,7 +17,7 @@ from sre_bot.domain.finding import FaultKind
 from sre_bot.domain.metrics import read_matrix, read_recorded
 from sre_bot.domain.source import SourceHistory
 from sre_bot.reasoning import judge
-from tests.clusters import app, event, log, snapshot, thing
+from tests.clusters import app, container, env, event, log, looping, service, snapshot, thing
 from tests.hostile_clusters import (
     ESCAPES,
     anything,
@@ -106,6 +106,29 @@ def test_nothing_that_acts_reaches_the_reader() -> None:
     cluster = snapshot(client, events=[event(client[-1], "BackOff", said)], logs=[log(client[-1], said * 3)])
     for text in told(cluster):
         assert not set("\x1b\x07\x00\x9b\u202e\u2066") & set(text.replace("\x1b[0m", ""))
+
+
+DIGITS = "9" * 5_000
+"""More than Python turns into a number."""
+SAYINGS = (
+    f"dial tcp: lookup shop: no such host; http://shop:{DIGITS}/ connection refused",
+    f"connect ECONNREFUSED shop:{DIGITS}",
+    f'File "/srv/app.py", line {DIGITS}, in run',
+    f"panic: nil map\n\ngoroutine {DIGITS} [running]:\nmain.run(...)\n\t/srv/main.go:{DIGITS}",
+    f'Exception in thread "main" java.lang.Error: x\n\tat shop.App.run(App.java:{DIGITS})',
+    f'Traceback (most recent call last):\n  File "/srv/app.py", line {DIGITS}, in run\nValueError: x',
+    f"Readiness probe failed: HTTP probe failed with statuscode: {DIGITS}",
+    f"listening on port {DIGITS}",
+)
+
+
+@pytest.mark.parametrize("said", SAYINGS, ids=range(len(SAYINGS)))
+def test_a_number_may_have_more_digits_than_can_be_read(said: str) -> None:
+    told_so = env(SHOP_URL=f"http://shop:{DIGITS}", SHOP_HOST="shop", SHOP_PORT=DIGITS, PORT=DIGITS)
+    probe = {"httpGet": {"port": DIGITS}}
+    client = app("web", container(env=told_so, readinessProbe=probe, livenessProbe=probe), status=[looping(1)])
+    target = service("web", {"port": 80, "targetPort": DIGITS})
+    told(snapshot(client, target, events=[event(client[-1], "Unhealthy", said)], logs=[log(client[-1], said)]))
 
 
 @pytest.mark.parametrize("count", [10**12, -5, "many", None, 1.5])
