@@ -7,10 +7,12 @@ import asyncio
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,8 +23,10 @@ from psycopg import AsyncConnection
 
 from benchmarks.arms import claimed, under
 from benchmarks.shapes import LINEAR, Graph, linear
+from sre_bot.domain.states import DetailedState
 from sre_bot.persistence.database import Database
 from sre_bot.persistence.saver import AuditedSaver
+from sre_bot.persistence.watching import Watch
 from sre_bot.persistence.workflows import Claim, Workflows
 
 HALF = 5
@@ -98,8 +102,12 @@ async def durable(url: str, count: int) -> Recovered:
     return Recovered(**json.loads(said.splitlines()[-1]))
 
 
-async def parked(url: str, watcher: AsyncConnection[Any], count: int) -> dict[str, float]:
-    """Let this many wait for a person, and see what they hold: tasks, threads, connections, leases, memory, disk."""
+async def parked(url: str, watcher: AsyncConnection[Any], count: int) -> dict[str, Any]:
+    """Let this many wait for a person, and see what they hold: tasks, threads, connections, leases, memory.
+
+    Each is opened, claimed, run to its interrupt and released, as a worker does. Then, what a look out costs beside
+    them.
+    """
 
     async def wait(name: str) -> None:
         if name == "accepting_ticket":
@@ -116,15 +124,71 @@ async def parked(url: str, watcher: AsyncConnection[Any], count: int) -> dict[st
 
         await park(20)
         await database.announcements.settle()
-        memory, before = _memory(), asyncio.all_tasks()
+        memory, before, threads = _memory(), asyncio.all_tasks(), threading.active_count()
+        started = time.perf_counter()
         await asyncio.gather(*(park(count // AT_ONCE) for _ in range(AT_ONCE)))
         await database.announcements.settle()
         held = {
             "workflows": count // AT_ONCE * AT_ONCE + 20,
+            "seconds": time.perf_counter() - started,
             "tasks": len(asyncio.all_tasks() - before),
+            "threads": threading.active_count() - threads,
             "memory_bytes_each": max(_memory() - memory, 0) / count,
         }
-    return {**held, "connections_after_close": await _connections(watcher), "leases": await _leases(watcher)}
+    held |= {"connections_after_close": await _connections(watcher), "leases": await _leases(watcher)}
+    return {**held, "looks": await looks(url, watcher)}
+
+
+async def looks(url: str, watcher: AsyncConnection[Any]) -> dict[str, dict[str, float]]:
+    """What each look of a worker reads, and how long it takes, beside all that are parked.
+
+    They are said to wait for a review first, which is what thousands wait for; nothing of them is due.
+    """
+    await watcher.execute("update workflow_states set sub_state = 'review', detailed_state = 'awaiting_review'")
+    await watcher.execute("update workflow_states set timeout_at = clock_timestamp() + interval '23 hours'")
+    await watcher.execute("vacuum analyze")
+    async with Database.open(url, max_size=2) as database:
+        watch, workflows = Watch(database), Workflows(database)
+
+        async def reminders() -> int:
+            hours = timedelta(hours=1)
+            half_over = watch.to_remind(
+                DetailedState.AWAITING_REVIEW, more_than=2.4 * hours, at_most=12 * hours, told="reminder"
+            )
+            return await _number(half_over)
+
+        async def sweep() -> int:
+            return len(await workflows.claim_due("bench", timedelta(minutes=30), AT_ONCE))
+
+        async def reviews() -> int:
+            return len(await watch.next_in_review(("worker",)))
+
+        return {
+            "sweep": await _looked(sweep),
+            "deadlines": await _looked(lambda: _number(watch.overdue())),
+            "reminders": await _looked(reminders),
+            "overlaps": await _looked(lambda: _pairs(watch)),
+            "reviews": await _looked(reviews),
+        }
+
+
+async def _looked(look: Callable[[], Awaitable[int]]) -> dict[str, float]:
+    """The median of a few looks in milliseconds, and how many workflows one reads."""
+    times: list[float] = []
+    read = 0
+    for _ in range(5):
+        started = time.perf_counter()
+        read = await look()
+        times.append((time.perf_counter() - started) * 1000)
+    return {"ms": statistics.median(times), "read": read}
+
+
+async def _number(found: AsyncGenerator[Any]) -> int:
+    return len([one async for one in found])
+
+
+async def _pairs(watch: Watch) -> int:
+    return len(await watch.same_files(None))
 
 
 async def _started(graph: Graph, claim: Claim) -> None:

@@ -47,12 +47,14 @@ from sre_bot.persistence.migrations import migrate
 from sre_bot.persistence.operator import OperatorRequests
 from sre_bot.persistence.quarantine import Quarantines
 from sre_bot.persistence.saver import AuditedSaver
+from sre_bot.persistence.watching import Watch
 from sre_bot.persistence.workflows import Workflows
 from sre_bot.settings import Settings
 from sre_bot.tools.argocd import ArgoCD
 from sre_bot.tools.github import GitHub
 from sre_bot.tools.jira import Jira
 from sre_bot.tools.kubernetes import Kubernetes
+from sre_bot.tools.langgraph_server import LangGraphServer
 from sre_bot.tools.model import chat_model
 from sre_bot.tools.prometheus import Prometheus
 from sre_bot.tools.sandbox import Sandbox
@@ -178,13 +180,15 @@ class App:
         """What people are told while workflows wait for them."""
         record, lease = self.record, timedelta(seconds=self.settings.lease_seconds)
         outward = self.runner.outward
-        return Notices(record.database, record.workflows, record.effects, outward, self.owner, lease)
+        return Notices(
+            record.database, record.workflows, record.effects, outward, Watch(record.database), self.owner, lease
+        )
 
     def server_runs(self) -> ServerRuns:
         """The eye on what runs on LangGraph Server."""
         record, lease = self.record, timedelta(seconds=self.settings.lease_seconds)
         saver = AuditedSaver(record.database)
-        return ServerRuns(record.database, record.workflows, record.locks, saver, self.owner, lease)
+        return ServerRuns(record.database, record.workflows, Watch(record.database), saver, self.owner, lease)
 
     def recovery(self) -> RecoveryManager:
         """The one sweep over what is due."""
@@ -252,9 +256,10 @@ async def compose(settings: Settings) -> AsyncGenerator[App]:
                     database=record.database,
                     workflows=record.workflows,
                     locks=record.locks,
-                    quarantines=record.quarantines,
+                    watch=Watch(record.database),
                     jira=tools.jira,
                     reviews=ReviewReader(tools.github),
+                    server=_langgraph_server(settings),
                     projects=settings.jira_projects,
                     owner=owner,
                     lease=lease,
@@ -297,6 +302,13 @@ def _prometheus(settings: Settings) -> Prometheus | None:
         return None
     token = settings.prometheus_token.get_secret_value()
     return Prometheus(settings.prometheus_url, token, timeout=settings.request_seconds)
+
+
+def _langgraph_server(settings: Settings) -> LangGraphServer | None:
+    if not settings.langgraph_url:
+        return None
+    key = settings.langgraph_key.get_secret_value()
+    return LangGraphServer(settings.langgraph_url, key, timeout=settings.request_seconds)
 
 
 def allowed_by(settings: Settings) -> Allowed:

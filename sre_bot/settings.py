@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path(".sre-bot"), description="Clones and, without `DATABASE_URL`, the database.")
 
+    langgraph_url: str = Field(
+        "", description="The LangGraph Server that runs this graph; empty: reviews of its threads are not watched."
+    )
+    langgraph_key: SecretStr = Field(SecretStr(""), description="Its API key, where it asks for one.")
+
     model_url: str = Field("", description="An OpenAI-compatible endpoint; empty: no model, rules alone.")
     model_name: str = Field("", description="The model's name there.")
     model_key: SecretStr = Field(SecretStr(""), description="Its key.")
@@ -98,7 +103,7 @@ class Settings(BaseSettings):
     def _as_jira_writes_them(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(key.upper() for key in value)
 
-    @field_validator("jira_url", "github_url", "argocd_url", "prometheus_url", "model_url")
+    @field_validator("jira_url", "github_url", "argocd_url", "prometheus_url", "langgraph_url", "model_url")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):

@@ -25,7 +25,15 @@ from sre_bot.worker.following import follow
 CORPUS = Path(__file__).parent / "data" / "parked"
 INCIDENT = Path(__file__).parents[1] / "evals" / "incidents" / FIRST_INCIDENT
 TABLES = (
-    *("artifacts", "workflow_states", "state_transitions", "workflow_checkpoints", "workflow_heads", "leases"),
+    *(
+        "artifacts",
+        "workflow_states",
+        "artifact_owners",
+        "state_transitions",
+        "workflow_checkpoints",
+        "workflow_heads",
+        "leases",
+    ),
     *("workflow_wakes", "workflow_errors", "workflow_links", "effects", "resource_locks", "resource_waits"),
     *("operator_requests", "checkpoints", "checkpoint_blobs", "checkpoint_writes"),
 )

@@ -2,12 +2,10 @@
 model that knows the law and nothing of how the record keeps it.
 """
 
-import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -31,64 +29,23 @@ from sre_bot.domain.errors import (
     WorkflowExists,
 )
 from sre_bot.domain.states import IDLE, LAW, DetailedState, Outcome, Position
+from sre_bot.domain.workflow import WorkflowState
 from sre_bot.graph.review import ReviewReader
-from sre_bot.persistence.database import Database
 from sre_bot.persistence.history import rebuild
 from sre_bot.persistence.locks import ResourceLocks
 from sre_bot.persistence.manager import WorkflowStateManager
 from sre_bot.persistence.operator import OperatorRequests
-from sre_bot.persistence.quarantine import Quarantines
 from sre_bot.persistence.replay import verify
 from sre_bot.persistence.rewinds import Rewinds
 from sre_bot.persistence.saver import AuditedSaver
+from sre_bot.persistence.watching import Watch
 from sre_bot.persistence.workflows import Claim, Workflows
 from sre_bot.tools.github import GitHub
 from sre_bot.tools.jira import Jira
 from sre_bot.worker.monitors import Monitors
-from tests.law_graph import ACCEPTANCE, ANALYSIS, REMEDIATION, WHOLE_WAY, LawGraph, case
+from tests.law_graph import LawGraph, case
 from tests.record_runs import TTL, expire_lease, under
-
-T = TypeVar("T")
-Json = dict[str, Any]
-
-NOBODY = "http://127.0.0.1:9"
-"""Where nobody answers: nothing in these stories asks Jira or GitHub."""
-
-POSITIONS = sorted({edge.source for edge in LAW} | {edge.target for edge in LAW}, key=str)
-TRIGGERS = ("", "whatever", *(outcome.value for outcome in Outcome))
-TO_REVIEW = ACCEPTANCE + ANALYSIS + REMEDIATION + ("awaiting_review", "review_in_progress")
-PLANS = {
-    "resolved": WHOLE_WAY,
-    "fix_rejected": (*TO_REVIEW, "rejected"),
-    "ticket_rejected": ("validating_ticket", "ticket_rejected"),
-    "needs_human": ACCEPTANCE + ANALYSIS,
-}
-
-
-@dataclass
-class Stage:
-    """The record under test, and the loop that all stories of one test run on."""
-
-    runner: asyncio.Runner
-    database: Database
-
-    def do(self, work: Awaitable[T]) -> T:
-        async def awaited() -> T:
-            return await work
-
-        return self.runner.run(awaited())
-
-
-@dataclass
-class Known:
-    """What the model knows of one workflow that a program outside drives."""
-
-    workflow_id: str
-    position: Position = IDLE
-    ended: bool = False
-    context: Json = field(default_factory=dict[str, Any])
-    version: int = 1
-    changed_at: dict[str, int] = field(default_factory=dict[str, int])
+from tests.story_cast import NEWS, NOBODY, PLANS, POSITIONS, TRIGGERS, Json, Known, News, Stage, T
 
 
 class Stories(RuleBasedStateMachine):
@@ -110,17 +67,19 @@ class Stories(RuleBasedStateMachine):
             database=stage.database,
             workflows=self.workflows,
             locks=ResourceLocks(stage.database),
-            quarantines=Quarantines(stage.database),
+            watch=Watch(stage.database),
             jira=Jira(NOBODY, "", "", cloud=False),
             reviews=ReviewReader(GitHub(NOBODY, "token")),
+            server=None,
             projects=(self.prefix,),
             owner="monitor",
             lease=TTL,
         )
-        self.live: set[str] = set()
+        self.live: dict[str, str] = {}
         self.tickets: dict[str, str] = {}
         self.endings: dict[str, str] = {}
         self.touched: set[str] = set()
+        self.post: list[News] = []
         self.all: list[Known] = []
 
     def do(self, work: Awaitable[T]) -> T:
@@ -140,8 +99,14 @@ class Stories(RuleBasedStateMachine):
         known = Known(self.do(opening), context={"severity": severity})
         return self._opened(ticket, known)
 
+    def _has_ended(self, workflow_id: str) -> None:
+        """Its ticket may have a workflow again; one that has a newer one keeps that."""
+        ticket = self.tickets[workflow_id]
+        if self.live.get(ticket) == workflow_id:
+            del self.live[ticket]
+
     def _opened(self, ticket: str, known: Known) -> Known:
-        self.live.add(ticket)
+        self.live[ticket] = known.workflow_id
         self.tickets[known.workflow_id] = ticket
         self.touched.add(known.workflow_id)
         self.all.append(known)
@@ -183,7 +148,7 @@ class Stories(RuleBasedStateMachine):
         known.changed_at.update(dict.fromkeys(updates, known.version))
         if target_state == IDLE:
             known.ended = True
-            self.live.discard(self.tickets[known.workflow_id])
+            self._has_ended(known.workflow_id)
 
     def take_step(self, known: Known, to: Position, trigger: str, updates: Json, read: int | None) -> Awaitable[Any]:
         """The step through the public door; a test of this test puts a bug here."""
@@ -232,17 +197,57 @@ class Stories(RuleBasedStateMachine):
     @rule(target=driven, number=st.integers(3, 4), ending=st.sampled_from([*PLANS, "resolved", "fix_rejected"]))
     def a_ticket_is_assigned(self, number: int, ending: str) -> tuple[str, str] | None:
         """The webhook of an assignment, which may come twice, and long after the workflow began."""
-        ticket = f"{self.prefix}-{number}"
+        return self._assigned(f"{self.prefix}-{number}", ending), ending
+
+    def _assigned(self, ticket: str, ending: str) -> str:
+        """The workflow that an assignment leads to: one that lives already, or a new one."""
         try:
             state = self.do(self.monitors.open(ticket))
         except WorkflowExists as error:
             assert ticket in self.live
-            return error.workflow_id, ending
+            return error.workflow_id
         assert ticket not in self.live
-        self.live.add(ticket)
+        self.live[ticket] = state.workflow_id
         self.tickets[state.workflow_id] = ticket
         self.endings[state.workflow_id] = ending
-        return state.workflow_id, ending
+        return state.workflow_id
+
+    @rule(
+        one=driven,
+        kinds=st.lists(st.sampled_from(NEWS), min_size=1, max_size=4),
+        stumbles=st.sampled_from(["", "code_validation"]),
+        picks=st.lists(st.integers(0, 9), min_size=1, max_size=6),
+        once=st.booleans(),
+    )
+    def news_of_it_comes_after_it_has_moved_on(
+        self, one: tuple[str, str], kinds: list[str], stumbles: str, picks: list[int], once: bool
+    ) -> None:
+        """Webhooks are reordered, late and repeated: what stays on the pile comes once more, maybe much later."""
+        seen = self.do(self.workflows.get(one[0]))
+        self.post += [News(kind, self.tickets[one[0]], seen) for kind in kinds]
+        self.do(expire_lease(self.database, one[0]))
+        self.a_worker_claims_and_runs_it(one, "worker-1", stumbles, lets_go=True)
+        for pick in picks:
+            if self.post:
+                self._hears(self.post.pop(pick % len(self.post)) if once else self.post[pick % len(self.post)])
+
+    def _hears(self, news: News) -> None:
+        workflow_id = news.seen.workflow_id
+        self.touched.add(workflow_id)
+        if news.kind == "assignment":
+            self._assigned(news.ticket, "resolved")
+            return
+        before = self.do(self.workflows.get(workflow_id))
+        if news.kind == "review":
+            self.do(self.workflows.wake(workflow_id))
+            assert self.do(self.workflows.get(workflow_id)).version == before.version
+            return
+        expired = False
+        with suppress(IllegalTransition):
+            expired = self.do(self.hear_of_a_deadline(news.seen))
+        after = self.do(self.workflows.get(workflow_id))
+        assert not expired or before.version == news.seen.version, "a deadline that was seen earlier ends nothing later"
+        assert expired == (after.version > before.version)
 
     @rule(one=driven, times=st.integers(1, 3))
     def something_happens_at_its_review(self, one: tuple[str, str], times: int) -> None:
@@ -261,6 +266,10 @@ class Stories(RuleBasedStateMachine):
         state = self.do(self.workflows.get(one[0]))
         with suppress(IllegalTransition):
             self.do(self.monitors.expire(state))
+
+    def hear_of_a_deadline(self, seen: WorkflowState) -> Awaitable[bool]:
+        """What the bot does then; a test of this test puts a bug here."""
+        return self.monitors.expire(seen)
 
     @rule(
         target=claims,
@@ -293,7 +302,7 @@ class Stories(RuleBasedStateMachine):
             except ConnectionResetError:
                 self.do(self._failed(claim))
         if self.do(self.workflows.get(claim.workflow_id)).outcome:
-            self.live.discard(self.tickets[claim.workflow_id])
+            self._has_ended(claim.workflow_id)
 
     async def _run(self, claim: Claim, ending: str) -> None:
         state = await self.workflows.get(claim.workflow_id)
@@ -327,7 +336,7 @@ class Stories(RuleBasedStateMachine):
         self.touched.add(claim.workflow_id)
         with suppress(IllegalTransition, StaleWriter, LeaseLost):
             self.do(self.workflows.finish_escalation(claim, outcome))
-            self.live.discard(self.tickets[claim.workflow_id])
+            self._has_ended(claim.workflow_id)
 
     @rule(one=driven, name=st.sampled_from(["analysis:analysis_complete", "remediation:remediation_complete"]))
     def a_person_rewinds_it(self, one: tuple[str, str], name: str) -> None:

@@ -95,19 +95,21 @@ def restore(name: Name = "", folder: Folder = None, decrypt: Decrypt = "", as_js
 def drift(as_json: AsJson = False) -> int:
     """Say what the world knows and the record does not, of live workflows and of tickets that are ours. It only looks.
 
-    After a restoration: before you let the bot go on. Exits 1 when a service that is set does not answer.
+    After a restoration: before you let the bot go on. Exits 1 when something was found, or when a service that is set
+    does not answer.
     """
     found, silent = asyncio.run(_drift())
+    code = 1 if found or silent else 0
     if as_json:
         emit({"drift": [asdict(one) for one in found], "silent": silent})
-        return 1 if silent else 0
+        return code
     for one in found:
         out.print(Text.assemble((one.ticket_id, "bold"), f"  {one.workflow_id or 'no workflow'}  {one.said}"))
     for service, reason in silent.items():
         err.print(f"{service} could not be asked: {reason}", style="yellow", markup=False, soft_wrap=True)
     if not found and not silent:
         out.print("The world is as the record says.")
-    return 1 if silent else 0
+    return code
 
 
 async def _drift() -> tuple[list[Drift], dict[str, str]]:

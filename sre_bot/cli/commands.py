@@ -12,6 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from sre_bot.cli.exit_codes import MEANING
+
 TABLE: dict[str, str] = {
     "demo": "demo:demo",
     "diagnose": "diagnosing:diagnose",
@@ -43,6 +45,9 @@ TABLE: dict[str, str] = {
     "doctor": "doctor:doctor",
 }
 """Each command and where it stands below ``sre_bot.cli``: the module and its function, or its group of commands."""
+
+EXPLAINED = ("diagnose",)
+"""Commands that say themselves what their exit codes mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +115,12 @@ def command_at(place: Place) -> Any:
     """The real command at a place."""
     found = place.load()
     if isinstance(found, typer.Typer):
-        return get_group(found)
+        group = get_group(found)
+        for one in (group, *group.commands.values()):
+            one.epilog = MEANING
+        return group
     single = typer.Typer(add_completion=False)
-    single.command()(found)
+    single.command(epilog=None if place.name in EXPLAINED else MEANING)(found)
     return get_command(single)
 
 

@@ -16,6 +16,7 @@ from sre_bot.domain.errors import BadInput
 from sre_bot.domain.states import DetailedState
 from sre_bot.persistence.record import Locked
 from sre_bot.settings import Settings, load
+from sre_bot.worker.runner import Result
 
 T = TypeVar("T")
 
@@ -62,15 +63,20 @@ def resume(repository: Repository = "", as_json: AsJson = False) -> None:
     _answer(asyncio.run(_asking(lambda record, _: _resumed(record, repository))), as_json=as_json)
 
 
-def recover(as_json: AsJson = False) -> None:
-    """Take up everything that is due, what a crash left behind included; come back when nothing is due any more."""
+def recover(as_json: AsJson = False) -> int:
+    """Take up everything that is due, what a crash left behind included; come back when nothing is due any more.
+
+    Exits 1 when a person has to look at one of them: it is under quarantine, or its ticket cannot be told.
+    """
     results = asyncio.run(_recovered())
+    code = 1 if any(result in (Result.QUARANTINED, Result.UNTOLD) for _, result in results) else 0
     if as_json:
         emit([{**state.to_dict(), "result": result} for state, result in results])
-        return
+        return code
     for state, result in results:
         out.print(f"{state.ticket_id}  {state.workflow_id}  {result}  ", where(state))
     out.print(f"{len(results)} taken up; nothing more is due.")
+    return code
 
 
 def _answer(found: tuple[str, Json], *, as_json: bool) -> None:

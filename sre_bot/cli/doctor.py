@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from psycopg import OperationalError
 from rich.text import Text
 
-from sre_bot.app import REQUIRED, Tools, database_url
+from sre_bot.app import REQUIRED, Tools, database_url, hot_store
 from sre_bot.cli.output import AsJson, emit, out
-from sre_bot.domain.errors import SreBotError
+from sre_bot.domain.errors import HotStoreAway, SreBotError
 from sre_bot.persistence import migrations
 from sre_bot.settings import Settings, load
 from sre_bot.tools.model import offered
@@ -17,7 +17,7 @@ from sre_bot.tools.model import offered
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. ``remedy`` is empty when it is well."""
+    """One thing that was looked at. ``remedy`` is empty when it is well; where it is ``ok``, nothing needs it."""
 
     name: str
     ok: bool
@@ -37,15 +37,14 @@ def doctor(as_json: AsJson = False) -> int:
 
 
 def _print(check: Check) -> None:
-    out.print(
-        Text("✓ " if check.ok else "✗ ", style="green" if check.ok else "red"), f"{check.name}: {check.said}", sep=""
-    )
+    sign, style = ("✗ ", "red") if not check.ok else ("! ", "yellow") if check.remedy else ("✓ ", "green")
+    out.print(Text(sign, style=style), f"{check.name}: {check.said}", sep="")
     if check.remedy:
         out.print(f"    {check.remedy}", style="yellow", markup=False)
 
 
 async def _checks(settings: Settings) -> list[Check]:
-    checks = [_settings_check(settings), await _database(settings)]
+    checks = [_settings_check(settings), await _database(settings), await _redis(settings)]
     if checks[0].ok:
         checks += await _connections(settings, await Tools.of(settings))
     return checks
@@ -68,6 +67,21 @@ async def _database(settings: Settings) -> Check:
     if waiting:
         return Check("database", True, f"{len(waiting)} migrations are pending; any command applies them")
     return Check("database", True, "up to date")
+
+
+async def _redis(settings: Settings) -> Check:
+    """Never wrong because it is away: Postgres knows everything that it knows."""
+    if not settings.redis_url.get_secret_value():
+        return Check("Redis", True, "not configured: nothing needs it")
+    remedy = "Check REDIS_URL and that the server runs, or leave it empty."
+    try:
+        async with hot_store(settings) as hot:
+            await hot.ping()
+    except HotStoreAway as error:
+        return Check("Redis", True, f"{error}; the bot works without it", remedy)
+    except SreBotError as error:
+        return Check("Redis", False, str(error), remedy)
+    return Check("Redis", True, "answers")
 
 
 async def _connections(settings: Settings, tools: Tools) -> list[Check]:

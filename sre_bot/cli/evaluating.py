@@ -50,7 +50,7 @@ def evaluate(
         Path | None, typer.Option(help="Keep results in this folder, and take from it what is done.", file_okay=False)
     ] = None,
     fit: Annotated[
-        bool, typer.Option("--fit", help="Print the constants that would make the confidence true.")
+        bool, typer.Option("--fit", help="Leave things out, and print the constants that make the confidence true.")
     ] = False,
 ) -> int:
     """Score the answers to recorded incidents against what their folders expect.
@@ -60,7 +60,7 @@ def evaluate(
     """
     _check(baseline, rename, shuffle, update=update, stage=stage)
     before = Baseline.read(baseline) if baseline and not update else None
-    ordered = [Order(folder, stage, 0.0, "", rename, shuffle) for folder in find_incidents(paths, only)]
+    ordered = [Order(folder, stage, 0.0, "", rename, shuffle, fit) for folder in find_incidents(paths, only)]
     results = asyncio.run(_examine(ordered, stage, jobs, Shelf.at(resume) if resume else None))
     report = document(
         stage,

@@ -155,7 +155,7 @@ async def _replayed(incident: IncidentFolder) -> AsyncGenerator[LocalClone]:
 
 
 def _remedy(hypothesis: Hypothesis, history: SourceHistory | None, obstacle: str, settings: Settings) -> Remedy:
-    if hypothesis.kind in CALM:
+    if hypothesis.kind in CALM or hypothesis.tentative:
         return Remedy()
     if history is None or obstacle:
         return Remedy(why_not=obstacle)

@@ -243,12 +243,15 @@ async def _follow(record: Record, workflow: str, as_json: bool) -> None:
 
 
 async def _errors(record: Record, workflow: str) -> Rows:
-    errors = await record.workflows.errors((await find(record, workflow)).workflow_id)
-    return tuple([{**error, "traceback": await _traceback(record, error["traceback_digest"])} for error in errors])
+    found = (await find(record, workflow)).workflow_id
+    errors = await record.workflows.errors(found)
+    return tuple(
+        [{**error, "traceback": await _traceback(record, found, error["traceback_digest"])} for error in errors]
+    )
 
 
-async def _traceback(record: Record, digest: str | None) -> str:
-    return (await record.artifacts.get(digest)).decode(errors="replace") if digest else ""
+async def _traceback(record: Record, workflow_id: str, digest: str | None) -> str:
+    return (await record.artifacts.get(workflow_id, digest)).decode(errors="replace") if digest else ""
 
 
 async def _timeline(record: Record, workflow: str) -> tuple[StateTransition, ...]:

@@ -6,8 +6,9 @@ import sys
 import typer
 
 from sre_bot.cli.commands import CommandTable
+from sre_bot.cli.exit_codes import FAILED, INTERRUPTED, MEANING, REFUSED, code_of
 from sre_bot.cli.output import complain
-from sre_bot.domain.errors import BadInput, SreBotError, WorkflowExists, WorkflowNotFound
+from sre_bot.domain.errors import SreBotError
 
 FINDINGS = ("diagnose",)
 """Commands whose exit code 2 says that something was found; what they cannot use ends with 1."""
@@ -16,6 +17,7 @@ app = typer.Typer(
     name="sre-bot",
     cls=CommandTable,
     no_args_is_help=True,
+    epilog=MEANING,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -27,11 +29,7 @@ def sre_bot() -> None:
 
 
 def main() -> None:
-    """Run the command; every named error becomes one sentence and an exit code, never a traceback.
-
-    0 done, 1 failed, 2 bad input, 3 the ticket already has a live workflow, 130 interrupted. For ``diagnose``, 2 says
-    that something was found.
-    """
+    """Run the command; every named error becomes one sentence and an exit code (``exit_codes``), never a traceback."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each retry; the failure itself is named anyway
@@ -43,24 +41,18 @@ def _exit_code() -> int:
         code = app(standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (typer.Abort, KeyboardInterrupt):
-        return 130
+        return INTERRUPTED
     except typer.TyperException as error:
         if said := error.format_message():  # empty where the help was printed instead
             complain(said)
-        return _refused() if error.exit_code == 2 else error.exit_code
-    except WorkflowExists as error:
-        complain(error)
-        return 3
-    except (BadInput, WorkflowNotFound) as error:
-        complain(error)
-        return _refused()
+        return _said(error.exit_code)
     except (SreBotError, OSError, *_of_the_database()) as error:
         complain(error)
-        return 1
+        return _said(code_of(error))
 
 
-def _refused() -> int:
-    return 1 if any(word in FINDINGS for word in sys.argv[1:2]) else 2
+def _said(code: int) -> int:
+    return FAILED if code == REFUSED and any(word in FINDINGS for word in sys.argv[1:2]) else code
 
 
 def _of_the_database() -> tuple[type[Exception], ...]:

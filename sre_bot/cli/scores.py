@@ -63,14 +63,16 @@ def changed_totals(changes: Mapping[str, tuple[float | None, float | None]]) -> 
 def calibration_lines(calibration: Json | None) -> list[str]:
     """What the fit says, for whoever sets the constants of the confidence."""
     if calibration is None:
-        return ["calibration: the tuned split holds no forecast to fit on"]
+        return ["calibration: no tuned incident names a cause to fit on"]
     kept = f"{_number(calibration['kept_before'])} → {_number(calibration['kept_after'])}"
+    less = f"{_number(calibration['brier_before'])} → {_number(calibration['brier_after'])}"
     return [
-        f"calibration, fitted on {calibration['fitted_on']} tuned incidents, {calibration['right']} of them right:",
+        f"calibration, fitted on {calibration['fitted_on']} degraded retellings of tuned incidents, "
+        f"{calibration['right']} of them right:",
         "  p' = 1 / (1 + exp(-(SLOPE * log(p / (1 - p)) + SHIFT)))",
         f"  SLOPE = {calibration['slope']}",
         f"  SHIFT = {calibration['shift']}",
-        f"  Brier, tuned {_number(calibration['brier_before'])} → {_number(calibration['brier_after'])}, kept {kept}",
+        f"  Brier, degraded {less}, kept {kept}",
     ]
 
 

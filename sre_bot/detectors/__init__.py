@@ -1,28 +1,40 @@
 """Facts: pure functions from a cluster snapshot to findings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sre_bot.detectors import (
+    access,
     admission,
+    app_protocols,
     certificates,
+    claims,
     code,
+    cpu_limits,
     credentials,
+    daemons,
     databases,
     dependencies,
     dns,
     entrances,
     environment,
+    feeds,
     files,
+    gateways,
     images,
+    ingress_classes,
     jobs,
+    languages,
     load,
     memory,
+    mistaken_servers,
     network_policies,
     network_quality,
     nodes,
     probes,
     providers,
     references,
+    regressions,
+    rejections,
     rollouts,
     routes,
     saturation,
@@ -30,39 +42,57 @@ from sre_bot.detectors import (
     service_ports,
     services,
     settings_errors,
+    silent_refusals,
+    staleness,
     starting,
+    swallowed,
+    traffic_shaping,
     upstreams,
     volumes,
 )
+from sre_bot.detectors.citations import with_its_object
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.revisions import with_last_good
 from sre_bot.domain.cluster import ClusterSnapshot
 from sre_bot.domain.finding import Finding
 
-FAMILIES: tuple[Callable[[ClusterIndex], Iterator[Finding]], ...] = tuple(
+Family = Callable[[ClusterIndex], Iterator[Finding]]
+FAMILIES: tuple[Family, ...] = tuple(
     family.detect
     for family in (
+        access,
         admission,
+        app_protocols,
         certificates,
+        claims,
         code,
+        cpu_limits,
         credentials,
+        daemons,
         databases,
         dependencies,
         dns,
         entrances,
         environment,
+        feeds,
         files,
+        gateways,
         images,
+        ingress_classes,
         jobs,
+        languages,
         load,
         memory,
+        mistaken_servers,
         network_policies,
         network_quality,
         nodes,
         probes,
         providers,
         references,
+        regressions,
+        rejections,
         rollouts,
         routes,
         saturation,
@@ -70,7 +100,11 @@ FAMILIES: tuple[Callable[[ClusterIndex], Iterator[Finding]], ...] = tuple(
         service_ports,
         services,
         settings_errors,
+        silent_refusals,
+        staleness,
         starting,
+        swallowed,
+        traffic_shaping,
         upstreams,
         volumes,
     )
@@ -86,14 +120,14 @@ def detect(snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
     return find(ClusterIndex(snapshot))
 
 
-def find(index: ClusterIndex) -> tuple[Finding, ...]:
-    """The same, on an index that is already built."""
+def find(index: ClusterIndex, families: Iterable[Family] = FAMILIES) -> tuple[Finding, ...]:
+    """The same, on an index that is already built; by some of the detectors only, where they are given."""
     merged: dict[tuple[str, str, str], Finding] = {}
-    for family in FAMILIES:
+    for family in families:
         for finding in family(index):
             known = merged.get(finding.key)
             merged[finding.key] = finding if known is None else _merge(known, finding)
-    return tuple(with_last_good(index, merged[key]) for key in sorted(merged))
+    return tuple(with_its_object(index, with_last_good(index, merged[key])) for key in sorted(merged))
 
 
 def _merge(one: Finding, other: Finding) -> Finding:

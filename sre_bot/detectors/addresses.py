@@ -14,9 +14,17 @@ from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*"
 _URL = re.compile(
-    rf"\b([a-z][a-z0-9+.-]*)://(?:[^\s/@]*@)?({_HOST})(?::(\d{{1,5}}))?(?=[/?,\s\"'#;)]|$)", re.IGNORECASE
+    rf"\b([a-z][a-z0-9+.-]*)://(?:[^\s/@]*@)?({_HOST})\.?(?::(\d{{1,5}}))?(?=[/?,\s\"'#;)]|$)", re.IGNORECASE
 )
-_PAIR = re.compile(rf"(?<![\w./@-])({_HOST}):(\d{{2,5}})(?=[/,;\s\"'?)]|$)")
+_PAIR = re.compile(rf"(?<![\w./@-])({_HOST})\.?:(\d{{2,5}})(?=[/,;\s\"'?)<]|$)")
+_DSN_HOST = re.compile(
+    rf"(?:^|[\s;\"'])(?:host|hostaddr|server|data source|addr|address|network "
+    rf"address)\s*=\s*(?:tcp:)?({_HOST})\.?(?:,(\d{{2,5}}))?(?=[\s;\"']|$)",
+    re.IGNORECASE,
+)
+_DSN_PORT = re.compile(r"(?:^|[\s;])port\s*=\s*(\d{2,5})\b", re.IGNORECASE)
+"""Connection strings of keywords and values: ADO.NET, libpq
+(https://www.postgresql.org/docs/current/libpq-connect.html)."""
 _BARE = re.compile(_HOST)
 _TOOLS = (
     re.compile(rf"\b(?:nslookup|getent (?:ahosts|hosts)|host|ping(?: -\w+(?: \d+)?)*)\s+({_HOST})"),
@@ -29,15 +37,18 @@ _TOOLS = (
 )
 """How shell scripts wait for others."""
 _HOST_KEY = re.compile(
-    r"(?:^|[_.-])(?:host|hostname|addr|address|server|servers|endpoint|url|uri|brokers?|upstream|backend|target|svc|service|nodes?)s?$",
+    r"(?:^|[_.-]|^pg)(?:host|hostname|addr|address|server|servers|endpoint|url|uri|brokers?|upstream|backend"
+    r"|target|svc|service|nodes?)s?$",
     re.IGNORECASE,
 )
-_PORT_KEY = re.compile(r"(?:^|[_.-])port$", re.IGNORECASE)
+_PORT_KEY = re.compile(r"(?:^|[_.-]|^pg)port(?:[_.-](?:number|num|no))?$", re.IGNORECASE)
+_PORT_WORDS = re.compile(r"[_.-]?port(?:[_.-](?:number|num|no))?$", re.IGNORECASE)
 _HOST_WORDS = re.compile(r"[_.-]?(?:host|hostname|addr|address|server|endpoint|service|svc)s?$", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _FILE = re.compile(
-    r"\.(?:ya?ml|json|conf|cfg|ini|toml|py|js|ts|go|java|jar|sh|txt|log|pem|crt|key|html?|xml|sql|sock|properties|md|lock)$"
+    r"\.(?:ya?ml|json|conf|cfg|ini|toml|py|js|ts|go|java|jar|sh|txt|log|pem|crt|key|html?|xml|sql|sock|properties"
+    r"|md|lock)$"
 )
 _VALUE_NOUN = re.compile(
     r"^(?:true|false|yes|no|on|off|none|null|auto|default|any|debug|info|warn|error|prod|production|staging|dev)$",
@@ -108,6 +119,9 @@ def addresses_in(setting: Setting) -> Iterator[Address]:
         if not any(start <= match.start() < end for start, end in taken) and _is_pair(match[1], int(match[2])):
             taken.append(match.span())
             yield Address(match[1], int(match[2]), setting, explicit=True)
+    for host, port in _keywords(value):
+        taken.append((0, len(value)))
+        yield Address(host, port, setting, port_setting=setting if port else None)
     if ".command[" in setting.field or ".args[" in setting.field:
         for pattern in _TOOLS:
             for match in pattern.finditer(value):
@@ -115,6 +129,14 @@ def addresses_in(setting: Setting) -> Iterator[Address]:
                 yield Address(match[1], whole(port), setting, explicit=bool(port))
     if not taken and setting.key and _HOST_KEY.search(_CAMEL.sub("_", setting.key)) and _is_lone_host(value):
         yield Address(value, None, setting)
+
+
+def _keywords(value: str) -> Iterator[tuple[str, int | None]]:
+    """Host and port of a connection string such as ``host=db port=5432`` or ``Server=db,1433;Database=x``."""
+    for match in _DSN_HOST.finditer(value) if "=" in value and re.search(r"[\s;]\S+\s*=", value) else ():
+        port = match[2] or (beside[1] if (beside := _DSN_PORT.search(value)) else None)
+        if not _IP.fullmatch(match[1]) and not _FILE.search(match[1]):
+            yield match[1], int(port) if port else None
 
 
 def _is_pair(host: str, port: int) -> bool:
@@ -135,7 +157,7 @@ def _is_lone_host(value: str) -> bool:
 def addresses_of(configuration: Configuration) -> tuple[Address, ...]:
     """All addresses of a workload, a lone host joined with the port beside it (``DB_HOST``, ``DB_PORT``)."""
     ports = {
-        (setting.container, str(setting.holder), _stem(setting.key, _PORT_KEY)): setting
+        (setting.container, str(setting.holder), setting.section, _stem(setting.key, _PORT_WORDS)): setting
         for setting in configuration.settings
         if _PORT_KEY.search(_CAMEL.sub("_", setting.key)) and setting.value.isdecimal()
     }
@@ -143,7 +165,8 @@ def addresses_of(configuration: Configuration) -> tuple[Address, ...]:
     for setting in configuration.settings:
         for address in addresses_in(setting):
             if address.port is None:
-                beside = ports.get((setting.container, str(setting.holder), _stem(setting.key, _HOST_WORDS)))
+                stem = _stem(setting.key, _HOST_WORDS)
+                beside = ports.get((setting.container, str(setting.holder), setting.section, stem))
                 if beside:
                     address = Address(address.host, whole(beside.value), setting, port_setting=beside)
             found[(str(setting.holder), setting.field, address.host, address.port)] = address
@@ -159,6 +182,7 @@ class Names:
 
     def __init__(self, index: ClusterIndex) -> None:
         self.index = index
+        self._named_pods: dict[str, frozenset[str]] = {}
 
     @cached_property
     def _by_ip(self) -> dict[str, KubernetesObject]:
@@ -201,15 +225,45 @@ class Names:
         if len(labels) >= 3 and labels[-1] == "local" and labels[-3:] == ["svc", "cluster", "local"]:
             labels = labels[:-2]
         if len(labels) >= 3 and labels[-1] == "svc":
-            return self._service(labels[-2], labels[-3])
-        return self._dotted(labels)
+            found = self._service(labels[-2], labels[-3])
+            return self._pod(labels[0], found) if len(labels) == 4 else found
+        return self._dotted(labels, namespace)
 
-    def _dotted(self, labels: list[str]) -> Target:
+    def _dotted(self, labels: list[str], own: str) -> Target:
+        """A pod of a headless Service of the own namespace before a Service of another one: so goes the search path."""
+        governing = self.index.get("Service", own, labels[1])
+        if len(labels) == 2 and governing is not None:
+            return self._pod(labels[0], Target("service", own, labels[1], governing))
         if len(labels) == 2 and labels[1] in self.index.namespaces:
             return self._service(labels[1], labels[0])
         if len(labels) == 2 and self.index.get("Namespace", "", labels[1]):
             return Target("unknown", labels[1], labels[0])
+        if len(labels) == 2 and labels[0] in self._pod_names(own):
+            return Target("nothing", own, labels[1])
         return Target("external")
+
+    def _pod(self, hostname: str, found: Target) -> Target:
+        """A pod behind a headless Service: it has a name where its ``subdomain`` is that Service's.
+
+        https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id
+        """
+        if found.service is None or text(found.service, "spec", "clusterIP") != "None":
+            return found
+        known = self._pod_names(found.namespace)
+        return found if not known or hostname in known else Target("nothing", found.namespace, hostname)
+
+    def _pod_names(self, namespace: str) -> frozenset[str]:
+        """The host names that the pods of a namespace's StatefulSets have, or that pods set themselves."""
+        if namespace not in self._named_pods:
+            self._named_pods[namespace] = frozenset(self._hostnames(namespace))
+        return self._named_pods[namespace]
+
+    def _hostnames(self, namespace: str) -> Iterator[str]:
+        for workload in self.index.workloads_in(namespace):
+            if workload.ref.kind == "StatefulSet":
+                first = number(workload.thing, "spec", "ordinals", "start") or 0
+                yield from (f"{workload.ref.name}-{first + place}" for place in range(min(workload.replicas, 1_000)))
+            yield from (name for pod in workload.pods if (name := text(pod.spec, "hostname")))
 
     def _by_address(self, ip: str) -> Target:
         service = self._by_ip.get(ip)

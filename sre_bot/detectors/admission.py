@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from sre_bot.detectors.addresses import nearest
 from sre_bot.detectors.calls import selected_workloads
-from sre_bot.detectors.fields import condition, mappings, number, quantity, step, text, when
+from sre_bot.detectors.certificates import EXPIRED
+from sre_bot.detectors.fields import condition, dig, labels_of, mappings, number, quantity, step, text, when
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.sightings import seen_event, seen_field
@@ -22,17 +23,33 @@ from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _QUOTA = re.compile(r"exceeded quota: ([\w.-]+), requested: ([^,]+(?:,[^ ]+)*), used: (.+?), limited: ([^\n]+)")
 _QUOTA_UNSET = re.compile(r"failed quota: ([\w.-]+): must specify ([^\n]+)")
+_QUOTA_NEW = re.compile(r"status unknown for quota: ([\w.-]+)(?:, resources: (\S+))?")
 _LIMIT = re.compile(
     r"(maximum|minimum) ([\w./-]+) usage per (\w+) is (\S+?), but (limit|request) is (\S+?)\.?(?=[,\s\]]|$)"
     r"|(maximum|minimum) ([\w./-]+) usage per (\w+) is (\S+?)\.\s+No (limit|request) is specified"
-    r"|([\w./-]+) max limit to request ratio per (\w+) is (\S+?), but provided ratio is (\S+)"
+    r"|([\w./-]+) max limit to request ratio per (\w+) is (\S+?), but (?:provided ratio is (\S+)|no \w+ is specified)"
 )
 _ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found')
 _DENIED = re.compile(
     r'admission webhook "([^"]+)" denied|violates PodSecurity "([^"]+)"|ValidatingAdmissionPolicy \'([^\']+)\' .*denied'
     r'|failed calling webhook "([^"]+)"|unable to validate against any security context constraint'
+    r"|(PodSecurityPolicy): unable"
+    r"|(?:pods|jobs\.batch) \"[^\"]*\" is forbidden: (?!error looking|unable to create new)([^\n]{1,80})"
+)
+"""Last the words of any other plug-in: whatever forbids a pod is an admission."""
+_BY_POLICY = re.compile(r'admission webhook "[^"]+" denied|ValidatingAdmissionPolicy')
+_RUNTIME_CLASS = re.compile(
+    r'RuntimeClass "?([\w.-]+)"? not found|runtimeclass(?:es)?\.node\.k8s\.io "([\w.-]+)" not found'
 )
 _CALLED = re.compile(r"failed calling webhook [^\n]*?https://([\w-]+)\.([\w-]+)\.svc")
+_LEVEL = "pod-security.kubernetes.io/"
+_POLICIES = (
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+    "ClusterPolicy",
+    "Policy",
+)
 _PRIORITY = re.compile(r"no PriorityClass with name (\S+) was found")
 _INVALID = re.compile(
     r'is invalid: ([\w.\[\]"/-]+): (?:Invalid value|Required value|Unsupported value|Forbidden|Duplicate value)'
@@ -90,43 +107,64 @@ def _owned(index: ClusterIndex, workload: Workload) -> Iterator[KubernetesObject
 
 def _judge(index: ClusterIndex, workload: Workload, refusal: Refusal) -> Iterator[Finding]:
     said = refusal.message
-    if match := _QUOTA.search(said):
+    if _BY_POLICY.search(said):
+        yield _denied(index, workload, refusal, said)
+    elif match := _QUOTA.search(said):
         yield _quota(index, workload, refusal, match[1], match[2], match[4])
-    elif match := _QUOTA_UNSET.search(said):
-        yield _finding(
-            workload,
-            refusal,
-            FaultKind.QUOTA_EXCEEDED,
-            f"{workload.field}.containers[0].resources",
-            match[2][:200],
-            "",
-            f"quota {match[1]} wants {match[2]} to be set",
-        )
+    elif match := _QUOTA_UNSET.search(said) or _QUOTA_NEW.search(said):
+        yield _unset(workload, refusal, match)
     elif match := _LIMIT.search(said):
-        yield _limit(workload, refusal, match)
+        yield _limit(index, workload, refusal, match)
     elif match := _ACCOUNT.search(said):
         yield _account(index, workload, refusal, match[1])
-    elif match := _PRIORITY.search(said):
-        yield _finding(
-            workload,
-            refusal,
-            FaultKind.INVALID_CONFIG,
-            f"{workload.field}.priorityClassName",
-            match[1],
-            "",
-            f"priority class {match[1]} does not exist",
-        )
+    elif EXPIRED.search(said):
+        return  # the webhook's certificate is to blame, and ``certificates`` says so
     elif silent := _silent_webhook(index, said):
         yield _of_the_webhook(workload, refusal, *silent)
-    elif match := _DENIED.search(said):
-        named = next((group for group in match.groups() if group), match[0])
-        yield _finding(
-            workload, refusal, FaultKind.ADMISSION_DENIED, workload.field, named, "", f"{named} refuses them"
-        )
-    elif match := _INVALID.search(said):
-        yield _finding(
-            workload, refusal, FaultKind.INVALID_CONFIG, match[1], match[1], "", f"the field {match[1]} is invalid"
-        )
+    else:
+        yield from _other(index, workload, refusal, said)
+
+
+def _other(index: ClusterIndex, workload: Workload, refusal: Refusal, said: str) -> Iterator[Finding]:
+    """Names of classes that do not exist, fields that do not validate, and whatever else forbids."""
+    for pattern, field in ((_PRIORITY, "priorityClassName"), (_RUNTIME_CLASS, "runtimeClassName")):
+        if match := pattern.search(said):
+            name = next(group for group in match.groups() if group)
+            why = f"the class {name} does not exist"
+            yield _finding(workload, refusal, FaultKind.INVALID_CONFIG, f"{workload.field}.{field}", name, "", why)
+            return
+    if match := _INVALID.search(said):
+        why = f"the field {match[1]} is invalid"
+        yield _finding(workload, refusal, FaultKind.INVALID_CONFIG, match[1], match[1], "", why)
+    elif _DENIED.search(said):
+        yield _denied(index, workload, refusal, said)
+
+
+def _denied(index: ClusterIndex, workload: Workload, refusal: Refusal, said: str) -> Finding:
+    """A policy's refusal, with the policy and the namespace's level as far as they can be seen."""
+    match = _DENIED.search(said)
+    named = next((group for group in match.groups() if group), match[0]) if match else said[:80]
+    why = f"{named} refuses them"
+    finding = _finding(workload, refusal, FaultKind.ADMISSION_DENIED, workload.field, named, "", why)
+    space = index.get("Namespace", "", workload.ref.namespace)
+    levels = {key: value for key, value in labels_of(space).items() if key.startswith(_LEVEL)}
+    shown = [seen_field(ObjectRef.of(space), "metadata.labels", levels)] if space and levels else []
+    policies = [one for one in index.of_kinds(_POLICIES) if re.search(rf"\b{re.escape(_name(one))}\b", said)]
+    shown += [seen_field(ObjectRef.of(one), "metadata.name", _name(one)) for one in policies[:3]]
+    return finding.model_copy(update={"evidence": (*finding.evidence, *shown)})
+
+
+def _name(thing: KubernetesObject) -> str:
+    return text(thing, "metadata", "name")
+
+
+def _unset(workload: Workload, refusal: Refusal, match: re.Match[str]) -> Finding:
+    """A quota that bounds a resource wants it said for every container; a quite new one has not counted yet."""
+    field, what = f"{workload.field}.containers[0].resources", (match[2] or match[1])[:200]
+    why = (
+        f"quota {match[1]} wants {what} to be set" if match.re is _QUOTA_UNSET else f"quota {match[1]} has not counted"
+    )
+    return _finding(workload, refusal, FaultKind.QUOTA_EXCEEDED, field, what, "", why)
 
 
 def _silent_webhook(index: ClusterIndex, said: str) -> tuple[ObjectRef, Workload] | None:
@@ -202,10 +240,12 @@ def _demand(workload: Workload, resource: str) -> tuple[str, str]:
     )
 
 
-def _limit(workload: Workload, refusal: Refusal, match: re.Match[str]) -> Finding:
+def _limit(index: ClusterIndex, workload: Workload, refusal: Refusal, match: re.Match[str]) -> Finding:
     """A LimitRange bounds each container (or pod) from above, from below, and in limit per request."""
+    ranges = index.of_kind("LimitRange", workload.ref.namespace)
+    bounds = tuple(seen_field(ObjectRef.of(one), "spec.limits", dig(one, "spec", "limits")) for one in ranges[:3])
     if match[12]:
-        observed, bound, resource, group = match[15], match[14], match[12], "limits"
+        observed, bound, resource, group = match[15] or "", match[14], match[12], "limits"
     elif match[7]:
         observed, bound, resource, group = "", match[10], match[8], f"{match[11]}s"
     else:
@@ -230,11 +270,8 @@ def _limit(workload: Workload, refusal: Refusal, match: re.Match[str]) -> Findin
         bound,
         f"the namespace's limit range allows {bound} of {resource}",
     )
-    return (
-        finding
-        if not written
-        else finding.model_copy(update={"evidence": (*finding.evidence, seen_field(workload.ref, field, written))})
-    )
+    shown = (seen_field(workload.ref, field, written),) if written else ()
+    return finding.model_copy(update={"evidence": (*finding.evidence, *shown, *bounds)})
 
 
 def _account(index: ClusterIndex, workload: Workload, refusal: Refusal, name: str) -> Finding:
@@ -250,7 +287,9 @@ def _account(index: ClusterIndex, workload: Workload, refusal: Refusal, name: st
         nearest(name, known),
         f"service account {name} does not exist",
     )
-    return finding.model_copy(update={"evidence": (*finding.evidence, seen_field(workload.ref, field, name))})
+    account = ObjectRef(kind="ServiceAccount", namespace=workload.ref.namespace, name=name)
+    evidence = (*finding.evidence, seen_field(workload.ref, field, name))
+    return finding.model_copy(update={"evidence": evidence, "hurts": (account,)})
 
 
 def _finding(

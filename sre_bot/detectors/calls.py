@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sre_bot.detectors.addresses import Address, Names, Target, addresses_of, service_ports
 from sre_bot.detectors.configuration import Configuration
@@ -47,14 +48,32 @@ def selections(index: ClusterIndex) -> dict[ObjectRef, tuple[Workload, ...]]:
 
 def _selected(index: ClusterIndex, service: KubernetesObject) -> Iterator[Workload]:
     selector = mapping(service, "spec", "selector")
-    for workload in index.workloads_labelled(ObjectRef.of(service).namespace, selector) if selector else ():
-        if matches_labels(selector, workload.labels):
+    if not selector:
+        return
+    namespace = ObjectRef.of(service).namespace
+    by_template = [one for one in index.workloads_labelled(namespace, selector) if matches_labels(selector, one.labels)]
+    yield from by_template or _by_pods(index, namespace, selector)
+
+
+def _by_pods(index: ClusterIndex, namespace: str, selector: dict[str, Any]) -> Iterator[Workload]:
+    """The workloads that have pods with those labels: operators label single pods (``role: primary``)."""
+    for workload in index.workloads_in(namespace):
+        if any(matches_labels(selector, pod.labels) for pod in workload.pods):
             yield workload
 
 
 def selected_workloads(index: ClusterIndex, service: KubernetesObject) -> tuple[Workload, ...]:
     """The workloads whose pods a Service selects; none where it has no selector."""
     return index.once(selections).get(ObjectRef.of(service), ())
+
+
+def selecting(index: ClusterIndex) -> dict[ObjectRef, tuple[KubernetesObject, ...]]:
+    """The Services that select each workload, by their names: :func:`selections` read from the other end."""
+    found: dict[ObjectRef, list[KubernetesObject]] = {}
+    for service in index.of_kind("Service"):
+        for workload in selected_workloads(index, service):
+            found.setdefault(workload.ref, []).append(service)
+    return {workload: tuple(services) for workload, services in found.items()}
 
 
 def callers(index: ClusterIndex) -> dict[ObjectRef, tuple[Call, ...]]:

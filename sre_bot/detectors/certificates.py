@@ -7,28 +7,47 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from sre_bot.detectors.calls import names, selected_workloads
+from sre_bot.detectors.complaints import calls_from
 from sre_bot.detectors.connections import failure
+from sre_bot.detectors.events import Event
 from sre_bot.detectors.fields import condition, mappings, text, texts, when
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.loglines import earliest
-from sre_bot.detectors.sightings import seen_field, seen_line
+from sre_bot.detectors.sightings import seen_event, seen_field, seen_line
 from sre_bot.detectors.troubles import Trouble, troubles
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
-_EXPIRED = re.compile(
+EXPIRED = re.compile(
     r"certificate has expired|certificate is not yet valid|certificate expired|CERT_HAS_EXPIRED"
     r"|CertificateExpiredException|NotAfter:|expired certificate|certificate_expired|CERTIFICATE_EXPIRED"
-    r"|certificate (?:is )?(?:has )?expired|cert(?:ificate)? .{0,40}not valid (?:after|before)",
+    r"|certificate (?:is )?(?:has )?expired|cert(?:ificate)? .{0,40}not valid (?:after|before)"
+    r"|invalid peer certificate: Expired|\bNotTimeValid\b|X509_V_ERR_CERT_(?:HAS_EXPIRED|NOT_YET_VALID)",
     re.I,
 )
+"""A certificate out of its validity, in the words of TLS libraries and of those who pass them on."""
+
 _ALERTED = re.compile(
     r"alert certificate expired|alert number 45|remote error: tls: expired certificate|SSLV3_ALERT_CERTIFICATE_EXPIRED"
     r"|Received fatal alert: certificate_expired|tlsv1 alert certificate expired",
     re.IGNORECASE,
 )
 """The peer's own refusal, as OpenSSL, Go, Python and Java pass it on: the certificate is the logger's."""
-_HOST = re.compile(r"(?:https?://|host[= '\"]+|\bto )([A-Za-z0-9][\w.-]*[A-Za-z0-9])", re.IGNORECASE)
+_HOSTS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\w+://(?:[^@\s/]*@)?([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
+        r"(?:host|peeraddr|server[_ ]?name|sni)[= :'\"]+([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
+        r"(?<![\w.:-])([A-Za-z][\w.-]*[A-Za-z0-9]|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b",
+        r"\b(?:to|for) ([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
+    )
+)
+"""Where lines name the server: a URL first, a lone word after ``to`` last."""
+_OF_CLIENT = re.compile(r"(?:TLS handshake error from|client SSL certificate[^\n]*client:) ([\d.]+)")
+"""A server's account of a caller whose certificate it refused (Go's net/http, nginx)."""
+_WEBHOOK = re.compile(r"failed calling webhook [^\n]*?https://([\w-]+)\.([\w-]+)\.svc")
+_TLS_SCHEMES = ("https", "wss", "rediss", "amqps", "ldaps", "grpcs")
+_TLS_PORTS = (443, 8443, 6443, 9443, 5671, 6380, 636)
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _VALIDITY = re.compile(rb"\x30[\x1e\x20\x22](\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z)(\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z)")
 
@@ -47,6 +66,7 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
         yield from _managed(index, certificate)
     if not expired:
         yield from _logged(index)
+        yield from _webhooks(index)
 
 
 def not_after(secret: KubernetesObject) -> datetime | None:
@@ -109,7 +129,7 @@ def _logged(index: ClusterIndex) -> Iterator[Finding]:
     Service that it names, or by the entrance that holds its certificate; a host outside is most likely our own front
     where some server of ours was sent the alert.
     """
-    told = [one for lines in index.once(troubles).values() for one in lines if _EXPIRED.search(one.line.text)]
+    told = [one for lines in index.once(troubles).values() for one in lines if EXPIRED.search(one.line.text)]
     alerted = [one.workload for one in told if _ALERTED.search(one.line.text)]
     presented: dict[ObjectRef, list[Trouble]] = {}
     for one in told:
@@ -121,13 +141,69 @@ def _logged(index: ClusterIndex) -> Iterator[Finding]:
 def _presenter(index: ClusterIndex, one: Trouble, alerted: list[ObjectRef]) -> ObjectRef:
     if one.workload in alerted and _ALERTED.search(one.line.text):
         return one.workload
-    failed, named = failure(one.line.text), _HOST.search(one.line.text)
-    host = failed.host if failed else named[1] if named else ""
-    service = index.once(names).resolve(host, index.workload_by_ref[one.workload]).service if host else None
-    servers = selected_workloads(index, service) if service is not None else ()
-    if servers:
-        return servers[0].ref
-    return _tls_secret(index, host) or (alerted[0] if alerted else one.workload)
+    workload = index.workload_by_ref[one.workload]
+    caller = _OF_CLIENT.search(one.line.text)
+    if caller and (owner := index.once(names).pod_owner(caller[1])) is not None:
+        return owner
+    hosts = tuple(_hosts(one.line.text))
+    for host in hosts:
+        service = index.once(names).resolve(host, workload).service
+        servers = selected_workloads(index, service) if service is not None else ()
+        if servers:
+            return servers[0].ref
+    held = next((ref for host in hosts if (ref := _tls_secret(index, host))), None)
+    return held or (alerted[0] if alerted else None if hosts else _only_server(index, one.workload)) or one.workload
+
+
+def _hosts(line: str) -> Iterator[str]:
+    """The hosts that a line may speak of, the surest first."""
+    failed = failure(line)
+    if failed:
+        yield failed.host
+    for pattern in _HOSTS:
+        yield from (match[1] for match in pattern.finditer(line))
+
+
+def _only_server(index: ClusterIndex, ref: ObjectRef) -> ObjectRef | None:
+    """The only server that a workload is configured to call by TLS; None where there are several."""
+    servers = {
+        server.ref
+        for call in index.once(calls_from).get(ref, ())
+        if call.target.service is not None and (call.address.scheme in _TLS_SCHEMES or call.address.port in _TLS_PORTS)
+        for server in selected_workloads(index, call.target.service)
+    }
+    return next(iter(servers)) if len(servers) == 1 else None
+
+
+def _webhooks(index: ClusterIndex) -> Iterator[Finding]:
+    """Admission webhooks that the API server does not call any more, since it does not trust what they present."""
+    told: dict[ObjectRef, list[Event]] = {}
+    for event in index.events:
+        match = _WEBHOOK.search(event.message) if EXPIRED.search(event.message) else None
+        service = index.get("Service", match[2], match[1]) if match else None
+        if match and event.reason == "FailedCreate":
+            servers = selected_workloads(index, service) if service is not None else ()
+            ref = servers[0].ref if servers else ObjectRef(kind="Service", namespace=match[2], name=match[1])
+            told.setdefault(ref, []).append(event)
+    for ref, events in sorted(told.items(), key=lambda entry: str(entry[0])):
+        said = EXPIRED.search(events[-1].message)
+        yield Finding(
+            kind=FaultKind.CERTIFICATE_EXPIRED,
+            object=ref,
+            field="",
+            observed=said[0] if said else "",
+            expected="",
+            message=f"The certificate of webhook {ref.name} is out of date, so the API server refuses what it judges.",
+            directness="stated",
+            evidence=tuple(seen_event(event) for event in events[-3:]),
+            since=earliest(*(event.first for event in events)),
+            hurts=tuple(sorted({_owner(index, event.subject) for event in events}, key=str)),
+        )
+
+
+def _owner(index: ClusterIndex, ref: ObjectRef) -> ObjectRef:
+    known = index.find(ref)
+    return index.owner_of(known) if known is not None else ref
 
 
 def _tls_secret(index: ClusterIndex, host: str) -> ObjectRef | None:
@@ -146,7 +222,7 @@ def _tls_secret(index: ClusterIndex, host: str) -> ObjectRef | None:
 
 def _out_of_date(ref: ObjectRef, told: list[Trouble]) -> Finding:
     first = next((one for one in told if one.workload == ref), told[0])
-    said = _EXPIRED.search(first.line.text)
+    said = EXPIRED.search(first.line.text)
     others = {one.workload for one in told} - {ref}
     whose = "that it presents" if first.workload == ref and _ALERTED.search(first.line.text) else "that it has to trust"
     shown = [first, *(one for one in told if one is not first)][:3]

@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sre_bot.detectors.connections import failure
+from sre_bot.detectors.databases import is_limit
 from sre_bot.detectors.environment import missing_names
+from sre_bot.detectors.feeds import hosts_outside, is_unreadable, rolled_out_before
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.loglines import RECENT, stamp_of
 from sre_bot.detectors.onset import failing_since
 from sre_bot.detectors.pods import Container, Pod
+from sre_bot.detectors.refusals import LACKS, REFUSED
+from sre_bot.detectors.scheduled_runs import is_unfinished
+from sre_bot.detectors.settings_errors import quoted_setting
 from sre_bot.detectors.sightings import seen_end
 from sre_bot.detectors.traces import Trace, traces
 from sre_bot.domain.cluster import ContainerLog, ObjectRef
@@ -65,10 +70,13 @@ def present_traces(index: ClusterIndex) -> dict[ObjectRef, tuple[Traced, ...]]:
 def _read(index: ClusterIndex, container: Container, log: ContainerLog) -> Iterator[Traced]:
     failing = container.fails(index.now)
     for trace in traces(log.text):
-        if not trace.own or is_of_surroundings(trace):
+        if not trace.own or is_of_surroundings(trace) or _rejects_a_setting(index, container, trace):
             continue
         at = _time(log, trace)
-        if failing or (_is_recent(index.now, log, trace, at) and not _is_noise(log, trace)):
+        if is_unreadable(trace.header) and _is_the_senders(index, container, at):
+            continue
+        lately = _is_recent(index.now, log, trace, at) and not _is_noise(index, container, log, trace)
+        if failing or lately or is_unfinished(log.text, trace.header, index.now):
             yield Traced(container.pod, container, trace, at, _seen(container, log, trace, at))
 
 
@@ -90,11 +98,25 @@ def _finding(index: ClusterIndex, one: Traced) -> Finding:
     )
 
 
+def _rejects_a_setting(index: ClusterIndex, container: Container, trace: Trace) -> bool:
+    """Whether the error quotes a value that the container is configured with: the value is wrong, not the code."""
+    workload = index.workload_by_ref.get(container.workload)
+    return workload is not None and bool(quoted_setting(index, workload, container.name, trace.header))
+
+
+def blames_the_surroundings(line: str) -> bool:
+    """Whether a log line says that something outside the code is wrong."""
+    return bool(_SURROUNDINGS.search(line) or failure(line) or any(True for _ in missing_names(line)))
+
+
 def is_of_surroundings(trace: Trace) -> bool:
     """Whether an error says that something outside the code is wrong."""
     return bool(
         _SURROUNDINGS.search(f"{trace.error} {trace.message}")
         or failure(trace.header)
+        or REFUSED.search(trace.header)
+        or LACKS.search(trace.header)
+        or is_limit(trace.header)
         or any(True for _ in missing_names(trace.header))
     )
 
@@ -103,9 +125,19 @@ def _is_recent(now: datetime, log: ContainerLog, trace: Trace, at: datetime | No
     return now - at <= RECENT if at else len(log.text) - trace.offset <= _TAIL
 
 
-def _is_noise(log: ContainerLog, trace: Trace) -> bool:
-    """Whether a running program logged the error once or twice among much else."""
-    return log.text.count("\n") >= _CHATTY and log.text.count(trace.header[:80]) < _OFTEN
+def _is_the_senders(index: ClusterIndex, container: Container, at: datetime | None) -> bool:
+    """Whether data that does not parse came from outside to a program that is as it was."""
+    ref = container.workload
+    return bool(hosts_outside(index, ref)) and rolled_out_before(index, ref, at) is None
+
+
+def _is_noise(index: ClusterIndex, container: Container, log: ContainerLog, trace: Trace) -> bool:
+    """Whether the pods of a running program logged the error once or twice among much else."""
+    if log.text.count("\n") < _CHATTY:
+        return False
+    pods = index.pods_by_workload.get(container.workload, ())
+    logs = (other for pod in pods for other in index.logs_of(pod, container.name))
+    return sum(other.text.count(trace.header[:80]) for other in logs) < _OFTEN
 
 
 def _time(log: ContainerLog, trace: Trace) -> datetime | None:

@@ -4,26 +4,31 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from sre_bot.detectors.assignments import assignments, document_values
 from sre_bot.detectors.fields import mapping, mappings, sequence, step, text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 
-_ASSIGNMENT = re.compile(r"""^\s*(?:-\s+|export\s+)?["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(.*?)\s*[,;]?\s*$""")
 _SENSITIVE = re.compile(r"pass(?:word|wd|phrase)?|pwd|secret|token|api_?key|credential", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s/]+(@)")
 _EXPANSION = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+
+
+def is_sensitive(key: str) -> bool:
+    """Whether a key speaks of a password or a token."""
+    return bool(_SENSITIVE.search(key))
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One configured value: ``holder`` and ``field`` say where it stands, ``key`` is the variable's or entry's name.
 
-    ``path`` names the file's entry for values that stand in a file (a ConfigMap's key holds the file). ``secret``
-    values are compared, never shown.
+    ``line`` is the line of a file that holds it, ``section`` tells the part of the file, so that a host and its port
+    are found together. ``secret`` values are compared, never shown.
     """
 
     key: str
@@ -34,11 +39,12 @@ class Setting:
     secret: bool = False
     variable: bool = False
     line: str = ""
+    section: str = ""
 
     @property
     def sensitive(self) -> bool:
         """Whether the value must not be shown: it stands in a Secret, or its key speaks of a password or a token."""
-        return self.secret or bool(_SENSITIVE.search(self.key))
+        return self.secret or is_sensitive(self.key)
 
     @property
     def shown(self) -> str:
@@ -131,13 +137,18 @@ class Configuration:
             if "value" in entry:
                 value = _EXPANSION.sub(lambda match: plain.get(match[1], match[0]), text(entry, "value"))
                 field = f"{where}.env[{position}].value"
-                yield Setting(text(entry, "name"), value, ref, field, name, variable=True, line=value)
+                setting = Setting(text(entry, "name"), value, ref, field, name, variable=True, line=value)
+                yield setting
+                yield from inner_settings(setting)
         for group in ("command", "args"):
-            for position, word in enumerate(sequence(container, group)):
-                flag, equals, value = str(word).partition("=")
+            before = ""
+            for position, word in enumerate(map(str, sequence(container, group))):
+                flag, equals, value = word.partition("=")
                 key = flag.lstrip("-") if equals and flag.startswith("-") else ""
+                spoken = before if not key and not word.startswith("-") else key
                 field = f"{where}.{group}[{position}]"
-                yield Setting(key, value if key else str(word), ref, field, name, line=str(word))
+                yield Setting(spoken, value if key else word, ref, field, name, line=word)
+                before = word.lstrip("-") if word.startswith("--") and not equals else ""
 
     def _referred(self, reference: Reference) -> Iterator[Setting]:
         thing = self._object(reference)
@@ -148,6 +159,12 @@ class Configuration:
                 continue
             variable = reference.variable or key
             yield from _settings_of(reference, thing, variable, value, field)
+
+
+def inner_settings(whole: Setting) -> Iterator[Setting]:
+    """The values of a document that stands in one line (JSON in a variable or in a file)."""
+    for entry in document_values(whole.value):
+        yield replace(whole, key=entry.key, value=entry.value, variable=False, line=entry.line, section=entry.section)
 
 
 def entries(thing: KubernetesObject) -> Iterator[tuple[str, str, str]]:
@@ -167,18 +184,24 @@ def keys_of(thing: KubernetesObject) -> tuple[str, ...]:
 
 def _settings_of(reference: Reference, thing: KubernetesObject, key: str, value: str, field: str) -> Iterator[Setting]:
     holder, secret = ObjectRef.of(thing), thing.get("kind") == "Secret"
-    variable = not reference.volume
     if "\n" not in value.strip():
-        yield Setting(key, value.strip(), holder, field, reference.container, secret, variable, line=value.strip())
+        whole = Setting(
+            key, value.strip(), holder, field, reference.container, secret, not reference.volume, line=value.strip()
+        )
+        yield whole
+        yield from inner_settings(whole)
         return
-    for line in value.splitlines():
-        match = _ASSIGNMENT.match(line)
-        if match and match[2] and not line.lstrip().startswith(("#", "//", ";")):
-            yield Setting(
-                match[1], match[2].strip("\"'"), holder, field, reference.container, secret, line=line.strip()
-            )
-        elif line.strip() and not line.lstrip().startswith(("#", "//", ";")):
-            yield Setting("", line.strip(), holder, field, reference.container, secret, line=line.strip())
+    for entry in assignments(value):
+        yield Setting(
+            entry.key,
+            entry.value,
+            holder,
+            field,
+            reference.container,
+            secret,
+            line=entry.line,
+            section=entry.section,
+        )
 
 
 def _container_references(container: dict[str, Any], where: str) -> Iterator[Reference]:

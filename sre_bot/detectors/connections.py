@@ -14,8 +14,9 @@ _UNRESOLVED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME) {_H}(?::(\d+))?",
-        rf"lookup {_H}(?: on [\d.:\[\]a-f]+)?: (?:no such host|server misbehaving|i/o timeout|Temporary failure"
-        rf"|Name or service)",
+        rf"lookup {_H}(?: on [\d.:\[\]a-f]+)?: (?:(?:read|dial|write) udp [^ ]+: (?:read: )?)?(?:no such host"
+        rf"|server misbehaving|i/o timeout|Temporary failure"
+        rf"|Name or service|connection refused)",
         rf"UnknownHost(?:Exception)?: {_H}",
         rf"(?:can't|cannot|couldn't) (?:find|resolve) ['\"]?{_H}['\"]?: ?(?:NXDOMAIN|Name)",
         rf"nslookup: can't resolve ['\"]{_H}",
@@ -31,6 +32,8 @@ _UNRESOLVED = tuple(
         rf"|nodename nor servname|failed)",
         rf"(?:Unknown MySQL server host|Unknown host|no such host|host not found"
         rf"|Name or service not known)[ :'\"]+{_H}",
+        rf"(?:Name or service not known|Temporary failure in name resolution|nodename nor servname[^(]*"
+        rf"|Name does not resolve|Resource temporarily unavailable|No such host is known\.?) \({_H}:(\d+)\)",
         rf"['\"/@ ]{_H}(?::(\d+))?['\"]?[:,]? \(?(?:\[Errno -[235]\] )?(?:Name or service not known"
         rf"|Temporary failure in name resolution|nodename nor servname|Name does not resolve|NXDOMAIN)",
         rf"host='{_H}', port=(\d+)\)?.*(?:Name or service not known|Failed to resolve"
@@ -88,11 +91,13 @@ _RESET = tuple(
 )
 _ANSWERED = (
     re.compile(
-        rf"https?://(?:[^@\s/\"]*@)?{_H}(?::(\d+))?[^\s]*[^\n]{{0,80}}?\b(?:status|code|statusCode|HTTP/\d\S*|responded|returned)\W{{1,6}}5\d\d\b",
+        rf"https?://(?:[^@\s/\"]*@)?{_H}(?::(\d+))?[^\s]*[^\n]{{0,80}}?\b(?:status|code|statusCode|HTTP/\d\S*"
+        rf"|responded|returned)\W{{1,6}}5\d\d\b",
         re.IGNORECASE,
     ),
     re.compile(
-        rf"\b5\d\d (?:Server Error|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out)[^\n]{{0,60}}https?://{_H}(?::(\d+))?",
+        rf"\b5\d\d (?:Server Error|Internal Server Error|Bad Gateway|Service Unavailable|Gateway "
+        rf"Time-?out)[^\n]{{0,60}}https?://{_H}(?::(\d+))?",
         re.IGNORECASE,
     ),
 )
@@ -110,6 +115,7 @@ _HINT = re.compile(
     r"|reset|hang up|broken pipe|5\d\d",
     re.IGNORECASE,
 )
+_ERROR_CLASS = re.compile(r"(?:error|exception|errno)$", re.IGNORECASE)
 _NO_HOST = frozenset(
     [
         "error",
@@ -169,5 +175,5 @@ def _failures(line: str) -> Iterator[Failure]:
                 continue
             host = (match[1] or "").rstrip(".")
             port = match[2] if match.re.groups > 1 else None
-            if host and host.lower() not in _NO_HOST and not host.isdigit():
+            if host and host.lower() not in _NO_HOST and not host.isdigit() and not _ERROR_CLASS.search(host):
                 yield Failure(how, host, whole(port))

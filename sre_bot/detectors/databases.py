@@ -6,7 +6,7 @@ limit.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sre_bot.detectors.calls import calls, clients, configurations, selected_workloads
 from sre_bot.detectors.configuration import Setting
@@ -19,44 +19,77 @@ from sre_bot.domain.cluster import ObjectRef
 from sre_bot.domain.finding import FaultKind, Finding
 
 _READ_ONLY = re.compile(
-    r"cannot execute \w+[\w ]* in a read-only transaction|READONLY You can't write|--(?:super-)?read-only option"
-    r"|NotWritablePrimary"
-    r"|not master and slaveOk|database is read-only|attempt to write a readonly database|read only mode",
+    r"cannot execute [\w ()]+ in a read-only transaction|cannot (?:execute [\w ]+|assign TransactionIds) during "
+    r"recovery"
+    r"|Cannot execute statement in a READ ONLY transaction|--(?:super-)?read-only option|Running in read-only mode"
+    r"|InnoDB is in read[- ]only mode|READONLY You can't write|MISCONF Redis is configured|NOREPLICAS Not enough good"
+    r"|NotWritablePrimary|NotPrimaryError|NotPrimaryException|not master and slaveOk|MongoServerError: not "
+    r"(?:primary|master)"
+    r"|database is read-only|attempt to write a readonly database|FORBIDDEN/12/index read-only"
+    r"|TOO_MANY_REQUESTS/12|index \[[^\]]+\] blocked by: \[FORBIDDEN",
     re.IGNORECASE,
 )
 _SERVER_FULL = re.compile(
-    r"too many clients already|Too many connections|remaining connection slots are reserved"
-    r"|max number of clients reached"
-    r"|too many open connections|connection limit exceeded",
+    r"too many clients already|too many connections\b|remaining connection slots are reserved"
+    r"|max number of clients (?:\+ cluster connections )?reached|too many open connections|connection limit exceeded"
+    r"|'max_(?:user_)?connections(?:_per_hour)?'|no more connections allowed|max_client_conn\b"
+    r"|query_wait_timeout|connection limit \(\d+\) is reached",
     re.IGNORECASE,
 )
 _POOL_EMPTY = re.compile(
     r"Connection is not available, request timed out|QueuePool limit of size|pool (?:is )?exhausted"
-    r"|connection pool (?:has been )?exhausted"
-    r"|Timeout acquiring a connection|timeout exceeded when trying to connect|Unable to acquire connection"
-    r"|no (?:free|available) connections?"
-    r"|pool timeout|ResourceRequest timed out|waiting for (?:a )?connection.*pool",
+    r"|connection pool (?:has been )?exhausted|PoolExhaustedException|ExhaustedPoolException|Pool empty\. Unable "
+    r"to fetch"
+    r"|Acquisition timeout while waiting|Connection Acquisition timed out|ConnectionAcquireTimeoutError"
+    r"|Timeout acquiring a connection|timeout exceeded when trying to connect|Unable to acquire (?:JDBC )?connection"
+    r"|Timed out fetching a new connection from the connection pool|Queue limit reached"
+    r"|PoolTimeout\b|couldn't get a connection after|could not obtain a (?:database )?connection (?:from the pool "
+    r")?within"
+    r"|prior to obtaining a connection from the pool|waiting for a pooled connection|WaitQueueTimeoutError"
+    r"|checking out a connection from (?:the )?connection pool|Timeout waiting for connection from pool"
+    r"|waiting for a slot to become available|timed out waiting for (?:a )?connection from (?:the )?pool"
+    r"|no (?:free|available) connections?|pool timeout|ResourceRequest timed out|waiting for (?:a )?connection.*pool",
     re.IGNORECASE,
 )
+_NEVER_CONNECTED = re.compile(r"\btotal=0\b")
+"""HikariCP's figures of a pool that never had a connection: the server is not reached, and others say why."""
+
 _POOL_KEY = re.compile(r"pool|max.?conn|connections?$|max.?open|max.?idle", re.IGNORECASE)
 _LIMIT_KEY = re.compile(r"max.?connections|max.?clients", re.IGNORECASE)
 _READ_ONLY_KEY = re.compile(
-    r"read[_-]?only[\w\s=:-]*?[=\s:]+(?:on|1|true|yes)\b|--read-only$|hot_standby=on", re.IGNORECASE
+    r"read[_-]?only[\w\s=:-]*?[=\s:]+(?:on|1|true|yes)\b|--(?:super-)?read-only$|hot_standby=on"
+    r"|(?:replicaof|slaveof)[=\s:]+\S",
+    re.IGNORECASE,
 )
+_ARGUMENT = re.compile(r"([a-z_]+)=(\S+)$")
 _ENGINES = {
     "postgres": (5432, ("postgres",)),
     "mysql": (3306, ("mysql", "mariadb")),
     "redis": (6379, ("redis", "valkey")),
     "mongo": (27017, ("mongo",)),
+    "elastic": (9200, ("elastic", "opensearch")),
+    "pooler": (6432, ("pgbouncer", "pgpool", "odyssey", "pgcat")),
 }
 _ENGINE_WORDS = (
+    (re.compile(r"no more connections allowed|max_client_conn|pgbouncer", re.IGNORECASE), "pooler"),
     (
-        re.compile(r"too many clients|connection slots|read-only transaction|FATAL:|psycopg|pgx|PSQL", re.IGNORECASE),
+        re.compile(
+            r"too many clients|connection slots|read-only transaction|during recovery|FATAL:|psycopg|pgx|PSQL|\bPG::"
+            r"|too many connections for",
+            re.IGNORECASE,
+        ),
         "postgres",
     ),
-    (re.compile(r"READONLY|max number of clients|redis", re.IGNORECASE), "redis"),
-    (re.compile(r"Too many connections|read-only option|mysql", re.IGNORECASE), "mysql"),
-    (re.compile(r"NotWritablePrimary|mongo|slaveOk", re.IGNORECASE), "mongo"),
+    (re.compile(r"READONLY|MISCONF|NOREPLICAS|max number of clients|redis"), "redis"),
+    (
+        re.compile(
+            r"Too many connections|read-only option|mysql|\((?:25006|HY000|42000)\)|InnoDB|max_user_connections",
+            re.IGNORECASE,
+        ),
+        "mysql",
+    ),
+    (re.compile(r"NotWritablePrimary|NotPrimary|not primary|mongo|slaveOk|too many open connections", re.I), "mongo"),
+    (re.compile(r"elastic|opensearch|blocked by: \[FORBIDDEN|/12/", re.IGNORECASE), "elastic"),
 )
 
 
@@ -69,6 +102,13 @@ class Limit:
     what: str
     is_set_by: Callable[[Setting], bool]
     of_the_server: bool
+
+
+def _spoken(settings: tuple[Setting, ...]) -> Iterator[Setting]:
+    """Arguments such as ``-c max_connections=20`` are settings of the name that they hold."""
+    for setting in settings:
+        match = _ARGUMENT.match(setting.value) if not setting.variable else None
+        yield replace(setting, key=match[1], value=match[2]) if match else setting
 
 
 def _counts(key: re.Pattern[str]) -> Callable[[Setting], bool]:
@@ -104,9 +144,20 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
     for lines in index.once(troubles).values():
         for one in lines:
             for limit in _LIMITS:
-                if said := limit.words.search(one.line.text):
+                said = limit.words.search(one.line.text)
+                if said and not _NEVER_CONNECTED.search(one.line.text):
                     yield _finding(index, one, limit, said[0])
                     break
+
+
+def refuses_writes(line: str) -> bool:
+    """Whether a line tells of a server that is read-only."""
+    return bool(_READ_ONLY.search(line))
+
+
+def is_limit(line: str) -> bool:
+    """Whether a line tells of a limit of a database or of a pool."""
+    return any(limit.words.search(line) for limit in _LIMITS)
 
 
 def server_of(index: ClusterIndex, one: Trouble) -> ObjectRef | None:
@@ -115,7 +166,7 @@ def server_of(index: ClusterIndex, one: Trouble) -> ObjectRef | None:
     if not engine:
         return None
     port, images = _ENGINES[engine]
-    if _has_image(index, one.workload, images):
+    if any(_has_image(index, one.workload, own) for _, own in _ENGINES.values()):
         return one.workload
     for call in index.once(calls):
         if call.workload.ref != one.workload or call.target.service is None:
@@ -138,7 +189,7 @@ def _has_image(index: ClusterIndex, ref: ObjectRef, images: tuple[str, ...]) -> 
 def _finding(index: ClusterIndex, one: Trouble, limit: Limit, said: str) -> Finding:
     ref = (server_of(index, one) if limit.of_the_server else None) or one.workload
     holder = index.once(configurations).get(ref)
-    setting = next(filter(limit.is_set_by, holder.settings), None) if holder else None
+    setting = next(filter(limit.is_set_by, _spoken(holder.settings)), None) if holder else None
     shown = [seen_setting(setting)] if setting else []
     return Finding(
         kind=limit.kind,

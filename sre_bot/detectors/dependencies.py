@@ -8,101 +8,29 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 from sre_bot.detectors.addresses import Address, Names, likeness, nearest, service_ports
 from sre_bot.detectors.calls import Call, callers, calls, common_port, names, selected_workloads
+from sre_bot.detectors.complaints import Complaint, complaints
 from sre_bot.detectors.configuration import Setting
-from sre_bot.detectors.connections import Failure, failure
-from sre_bot.detectors.drivers import Driver, nameless, unresolved
+from sre_bot.detectors.connections import Failure
 from sre_bot.detectors.endpoints import serves
 from sre_bot.detectors.fields import text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.sightings import seen_field, seen_line, seen_setting
-from sre_bot.detectors.troubles import Trouble, troubles
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import FaultKind, Finding
 
 _ROUTE = re.compile(
-    r"\s*(?:proxy_pass|fastcgi_pass|grpc_pass|uwsgi_pass|server\s+[\w.-]+:\d+|server\s+\w+\s+[\w.-]+:\d+|reverse_proxy|ProxyPass|BalancerMember)"
+    r"\s*(?:proxy_pass|fastcgi_pass|grpc_pass|uwsgi_pass|server\s+[\w.-]+:\d+|server\s+\w+\s+[\w.-]+:\d+"
+    r"|reverse_proxy|ProxyPass|BalancerMember)"
 )
 """Directives of nginx, HAProxy, Caddy and Apache."""
 
 
-_CONTEXT = 4
-
-
-class Complaint(NamedTuple):
-    """A failed connection and the log line that tells of it."""
-
-    failure: Failure
-    trouble: Trouble
-
-
-def complaints(index: ClusterIndex) -> dict[ObjectRef, tuple[Complaint, ...]]:
-    """The failed connections that each workload logs at present."""
-    found: dict[ObjectRef, tuple[Complaint, ...]] = {}
-    for ref, lines in index.once(troubles).items():
-        read = tuple(
-            Complaint(failed, line)
-            for line in lines
-            if (failed := failure(line.line.text) or _of_the_only_one(index, ref, line))
-        )
-        if read:
-            found[ref] = read
-    return found
-
-
-def _of_the_only_one(index: ClusterIndex, ref: ObjectRef, one: Trouble) -> Failure | None:
-    """A client's error that names no host, where the workload is configured for one server of that technology only."""
-    told = nameless(one.line.text)
-    if told is None:
-        return _of_the_only_stranger(index, ref, one) if unresolved(one.line.text) else None
-    how, driver = told
-    meant = {
-        (address.host, address.port)
-        for call in index.once(calls_from).get(ref, ())
-        if _speaks(address := call.address, driver)
-    }
-    return Failure(how, *next(iter(meant))) if len(meant) == 1 else None
-
-
-def _of_the_only_stranger(index: ClusterIndex, ref: ObjectRef, one: Trouble) -> Failure | None:
-    """A name that does not resolve and that the error does not tell: the only configured host that is no Service.
-
-    Of several, the one that the lines just before speak of.
-    """
-    strangers = {
-        call.address.host: call.address.port
-        for call in index.once(calls_from).get(ref, ())
-        if call.target.service is None and call.target.meaning not in ("local", "pod")
-    }
-    if len(strangers) > 1:
-        before = "\n".join(_lines_before(index, one))
-        strangers = {host: port for host, port in strangers.items() if host in before}
-    return Failure("unresolved", *next(iter(strangers.items()))) if len(strangers) == 1 else None
-
-
-def _lines_before(index: ClusterIndex, one: Trouble) -> Iterator[str]:
-    for log in index.logs_of(one.pod, one.container.name):
-        if log.previous == one.line.previous:
-            yield from islice(log.text.splitlines(), max(0, one.line.number - 1 - _CONTEXT), one.line.number)
-
-
-def _speaks(address: Address, driver: Driver) -> bool:
-    if address.port is not None:
-        return address.port in driver.ports
-    named = f"{address.scheme} {address.host} {address.setting.key}".lower()
-    return any(word in named for word in driver.words)
-
-
-def calls_from(index: ClusterIndex) -> dict[ObjectRef, tuple[Call, ...]]:
-    """The configured calls of each workload."""
-    found: dict[ObjectRef, list[Call]] = {}
-    for call in index.once(calls):
-        found.setdefault(call.workload.ref, []).append(call)
-    return {ref: tuple(same) for ref, same in found.items()}
+_HOST_ALONE = re.compile(r"(?:^|[_.-]|^pg)host(?:name)?$", re.IGNORECASE)
+_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 
 
 def hosts_by_key(index: ClusterIndex) -> dict[str, tuple[tuple[str, int, int], ...]]:
@@ -131,10 +59,12 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
     """Judge every configured address, then every host that only a log names."""
     for call in index.once(calls):
         told = tuple(
-            one for one in index.once(complaints).get(call.workload.ref, ()) if _is_about(one.failure, call.address)
+            one for one in index.once(complaints).get(call.workload.ref, ()) if _is_about(index, one.failure, call)
         )
         if call.target.meaning == "nothing" or (call.target.meaning == "unknown" and _does_not_resolve(told)):
             yield from _names_nothing(index, call, told)
+        elif call.target.service is not None and _is_no_host(call.address.setting, call.address, told):
+            yield from _malformed(index, call, told)
         elif call.target.service is not None:
             yield from _wrong_port(index, call, call.target.service, told)
             yield from _odd_one_out(index, call, told)
@@ -146,9 +76,38 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
             yield from _only_logged(index, workload, told)
 
 
-def _is_about(failed: Failure, address: Address) -> bool:
-    host, named = failed.host.lower(), address.host.lower()
-    return (host == named or host.startswith(f"{named}.")) and failed.port in (None, address.port)
+def _is_about(index: ClusterIndex, failed: Failure, call: Call) -> bool:
+    """Whether a failure is one of this call: the same host, or the address that its name resolves to."""
+    host, named, service = failed.host.lower(), call.address.host.lower(), call.target.service
+    if call.address.port is not None and failed.port not in (None, call.address.port):
+        return False
+    if host == named or host.startswith(f"{named}."):
+        return True
+    resolver = index.once(names)
+    if service is None or not _IP.fullmatch(host):
+        return False
+    return resolver.resolve(host, call.workload).service is service or (
+        text(service, "spec", "clusterIP") == "None"
+        and resolver.pod_owner(host) in {one.ref for one in selected_workloads(index, service)}
+    )
+
+
+def _is_no_host(setting: Setting, address: Address, told: tuple[Complaint, ...]) -> bool:
+    """Whether a variable for a host alone holds a port or a scheme too, and the whole does not resolve as a name."""
+    alone = _HOST_ALONE.search(setting.key) is not None and setting.value.rstrip(".") != address.host
+    return alone and any(one.failure.how == "unresolved" for one in told)
+
+
+def _malformed(index: ClusterIndex, call: Call, told: tuple[Complaint, ...]) -> Iterator[Finding]:
+    yield wrong_setting(
+        index,
+        call,
+        FaultKind.DEPENDENCY_WRONG_ADDRESS,
+        call.address.setting.value,
+        call.address.host,
+        told,
+        f"{call.workload.ref.name} takes {call.address.setting.value} for a host name",
+    )
 
 
 def _does_not_resolve(told: tuple[Complaint, ...]) -> bool:
@@ -157,10 +116,10 @@ def _does_not_resolve(told: tuple[Complaint, ...]) -> bool:
 
 def _names_nothing(index: ClusterIndex, call: Call, told: tuple[Complaint, ...]) -> Iterator[Finding]:
     """A name within the cluster's own domain that no Service bears."""
-    expected = _right_name(index, call)
+    expected = right_name(index, call)
     if not told and not (_suffers(call.workload) and (expected or _is_awaited(call))):
         return
-    yield _finding(
+    yield wrong_setting(
         index,
         call,
         FaultKind.DEPENDENCY_WRONG_ADDRESS,
@@ -181,7 +140,7 @@ def _suffers(workload: Workload) -> bool:
     return any(not pod.ready or any(container.restarts for container in pod.containers) for pod in workload.pods)
 
 
-def _right_name(index: ClusterIndex, call: Call) -> str:
+def right_name(index: ClusterIndex, call: Call) -> str:
     """What siblings have under the same key; else the Service of the nearest name; else the same name elsewhere."""
     usual = _usual_value(index, call)
     if usual:
@@ -225,10 +184,10 @@ def _wrong_port(
         return
     if common_port(index, service) == port:
         return
-    if not call.address.explicit and call.address.port_setting is None:
-        return
+    if not call.address.explicit and call.address.port_setting is None and not told:
+        return  # the scheme's own port: what is called may not be this Service at all
     expected = _usual_port(index, call, offered)
-    yield _finding(
+    yield wrong_setting(
         index,
         call,
         FaultKind.DEPENDENCY_WRONG_PORT,
@@ -266,7 +225,7 @@ def _odd_one_out(index: ClusterIndex, call: Call, told: tuple[Complaint, ...]) -
     usual = _usual_value(index, call)
     if not told or not usual or usual == call.address.host or _has_no_way(index, call):
         return
-    yield _finding(
+    yield wrong_setting(
         index,
         call,
         FaultKind.DEPENDENCY_WRONG_ADDRESS,
@@ -293,10 +252,10 @@ def _nobody_at_home(index: ClusterIndex, call: Call, told: tuple[Complaint, ...]
         for one in index.once(complaints).get(call.workload.ref, ())
         if one.failure.how == "refused"
         and one.failure.host in ("127.0.0.1", "localhost", "::1")
-        and one.failure.port in (None, call.address.port)
+        and (call.address.port is None or one.failure.port in (None, call.address.port))
     )
     if (told or refused) and call.address.setting.key:
-        yield _finding(
+        yield wrong_setting(
             index,
             call,
             FaultKind.DEPENDENCY_WRONG_ADDRESS,
@@ -307,7 +266,7 @@ def _nobody_at_home(index: ClusterIndex, call: Call, told: tuple[Complaint, ...]
         )
 
 
-def _finding(
+def wrong_setting(
     index: ClusterIndex,
     call: Call,
     kind: FaultKind,
@@ -317,6 +276,7 @@ def _finding(
     message: str,
     service: KubernetesObject | None = None,
 ) -> Finding:
+    """The finding that a setting leads a call astray: the address, or the port that stands beside it."""
     setting = (
         call.address.port_setting
         if kind == FaultKind.DEPENDENCY_WRONG_PORT and call.address.port_setting

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from sre_bot.detectors.addresses import service_ports
 from sre_bot.detectors.calls import names, selected_workloads
-from sre_bot.detectors.dependencies import Complaint, complaints
-from sre_bot.detectors.fields import dig, mappings, text, texts
+from sre_bot.detectors.complaints import Complaint, complaints
+from sre_bot.detectors.corefile import misled
+from sre_bot.detectors.fields import dig, mappings, number, text, texts
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.sightings import seen_field, seen_line
@@ -25,6 +26,16 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
         yield from _own_settings(index.workload_by_ref[ref], told)
     yield from _aliases(index)
     yield from _dns_service(index, lost)
+    blameless = [
+        told for ref, told in lost.items() if not any(True for _ in _own_settings(index.workload_by_ref[ref], told))
+    ]
+    resolver = index.once(names)
+    found = [
+        (one, resolver.resolve(one.failure.host, index.workload_by_ref[one.trouble.workload]))
+        for told in blameless
+        for one in told
+    ]
+    yield from misled(index, tuple(found))
 
 
 def _lost(index: ClusterIndex) -> Iterator[tuple[ObjectRef, tuple[Complaint, ...]]]:
@@ -64,6 +75,32 @@ def _own_settings(workload: Workload, told: tuple[Complaint, ...]) -> Iterator[F
             told,
             f"{workload.ref.name} asks the name servers {', '.join(servers)} of its dnsConfig",
         )
+    else:
+        yield from _too_few_dots(workload, told)
+
+
+def _too_few_dots(workload: Workload, told: tuple[Complaint, ...]) -> Iterator[Finding]:
+    """Names with at least ``ndots`` dots are asked for as they stand, and some resolvers then skip the search path.
+
+    musl does (https://wiki.musl-libc.org/functional-differences-from-glibc.html#Name-Resolver/DNS).
+    """
+    for place, option in enumerate(mappings(workload.spec, "dnsConfig", "options")):
+        least = number(option, "value")
+        if text(option, "name") != "ndots" or least is None:
+            continue
+        lost = tuple(one for one in told if one.failure.host.rstrip(".").count(".") >= least)
+        if lost:
+            field = f"{workload.field}.dnsConfig.options[{place}].value"
+            finding = _finding(
+                workload,
+                field,
+                str(least),
+                "5",
+                lost,
+                f"{workload.ref.name} asks for names with {least} dots as they stand",
+            )
+            shown = seen_field(workload.ref, field, text(option, "value"))
+            yield finding.model_copy(update={"evidence": (shown, *finding.evidence[1:])})
 
 
 def _finding(

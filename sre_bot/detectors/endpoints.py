@@ -48,3 +48,10 @@ def hurt_by(index: ClusterIndex, ref: ObjectRef, workloads: tuple[Workload, ...]
     calling: tuple[Call, ...] = index.once(callers).get(ref, ())
     found = {call.workload.ref for call in calling} | {one.ref for one in workloads}
     return tuple(sorted(found - {ref}, key=str))
+
+
+def labels_field(workload: Workload) -> str:
+    """Where the labels of a workload's pods stand in its manifest."""
+    return (
+        "metadata.labels" if workload.ref.kind == "Pod" else f"{workload.field.removesuffix('.spec')}.metadata.labels"
+    )

@@ -1,19 +1,22 @@
-"""Ingresses and gateway routes: class, backend, certificate, and routes that lead to the wrong place.
+"""Ingresses and gateway routes: backend, certificate, and routes that lead to the wrong place.
 
 https://kubernetes.io/docs/concepts/services-networking/ingress/ and https://gateway-api.sigs.k8s.io/ (route
 conditions).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sre_bot.detectors.addresses import nearest
 from sre_bot.detectors.fields import dig, mapping, mappings, number, text, when
 from sre_bot.detectors.index import ClusterIndex
-from sre_bot.detectors.sightings import seen_event, seen_field
+from sre_bot.detectors.sightings import seen_event, seen_field, seen_line
+from sre_bot.detectors.troubles import troubles
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
+_NO_CERTIFICATE = re.compile(r"not found|does not exist|no object matching|not exist|missing", re.IGNORECASE)
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
 
 
@@ -31,7 +34,6 @@ class Backend(NamedTuple):
 def detect(index: ClusterIndex) -> Iterator[Finding]:
     """Judge every Ingress, then every route of the gateway API."""
     for ingress in index.of_kind("Ingress"):
-        yield from _class(index, ingress)
         yield from _certificates(index, ingress)
         yield from _backends(index, ingress, tuple(_ingress_backends(ingress)), FaultKind.INGRESS_BACKEND_MISSING)
     for route in index.of_kinds(_ROUTES):
@@ -39,49 +41,16 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
         yield from _route_conditions(route)
 
 
-def _class(index: ClusterIndex, ingress: KubernetesObject) -> Iterator[Finding]:
-    """An Ingress whose class no controller serves is ignored; without a class only a default class picks it up."""
-    ref = ObjectRef.of(ingress)
-    known = index.of_kind("IngressClass")
-    annotation = text(ingress, "metadata", "annotations", "kubernetes.io/ingress.class")
-    name = text(ingress, "spec", "ingressClassName")
-    served = bool(dig(ingress, "status", "loadBalancer", "ingress"))
-    if annotation or served or not index.could_read("IngressClass") or not known or index.get("IngressClass", "", name):
-        return
-    defaults = [
-        one
-        for one in known
-        if text(one, "metadata", "annotations", "ingressclass.kubernetes.io/is-default-class") == "true"
-    ]
-    if not name and defaults:
-        return
-    names = [text(one, "metadata", "name") for one in known]
-    right = nearest(name, names) or (names[0] if len(names) == 1 else "")
-    said = f"class {name}, which does not exist" if name else "no class, and there is no default"
-    evidence = [seen_field(ref, "spec.ingressClassName", name)]
-    evidence += [seen_field(ObjectRef.of(one), "metadata.name", ObjectRef.of(one).name) for one in known[:3]]
-    yield _finding(
-        index,
-        ingress,
-        FaultKind.INGRESS_CLASS_MISSING,
-        "spec.ingressClassName",
-        name,
-        right,
-        f"Ingress {ref.name} has {said}",
-        tuple(evidence),
-    )
-
-
 def _certificates(index: ClusterIndex, ingress: KubernetesObject) -> Iterator[Finding]:
-    """``spec.tls[].secretName`` must name a Secret in the Ingress's namespace."""
+    """``spec.tls[].secretName`` must name a Secret beside the Ingress; where none can be read, the controller tells."""
     ref = ObjectRef.of(ingress)
     known = [ObjectRef.of(secret).name for secret in index.of_kind("Secret", ref.namespace)]
     for position, entry in enumerate(mappings(ingress, "spec", "tls")):
         name = text(entry, "secretName")
-        told = tuple(
-            seen_event(event) for event in index.events_of(ref) if name and name in event.message and event.warning
-        )
-        if not name or name in known or not index.could_read("Secret", ref.namespace) or not (known or told):
+        if not name or name in known:
+            continue
+        told = tuple(_told(index, ref, name))
+        if not told and not (known and index.could_read("Secret", ref.namespace)):
             continue
         field = f"spec.tls[{position}].secretName"
         yield _finding(
@@ -94,6 +63,14 @@ def _certificates(index: ClusterIndex, ingress: KubernetesObject) -> Iterator[Fi
             f"Ingress {ref.name} presents the certificate of Secret {name}, which does not exist",
             (seen_field(ref, field, name), *told[-1:]),
         )
+
+
+def _told(index: ClusterIndex, ref: ObjectRef, secret: str) -> Iterator[Evidence]:
+    """Warnings about the Ingress that name the Secret, and lines of any controller that name it with its namespace."""
+    yield from (seen_event(event) for event in index.events_of(ref) if secret in event.message and event.warning)
+    for one in (one for lines in index.once(troubles).values() for one in lines):
+        if f"{ref.namespace}/{secret}" in one.line.text and _NO_CERTIFICATE.search(one.line.text):
+            yield seen_line(one.line)
 
 
 def _ingress_backends(ingress: KubernetesObject) -> Iterator[Backend]:

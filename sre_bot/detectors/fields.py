@@ -128,9 +128,7 @@ def step(path: str, key: str | int) -> str:
 
 def steps(path: str) -> list[str | int]:
     """A field path taken apart again."""
-    return [
-        match[1] if match[1] is not None else match[3] or whole(match[2]) or 0 for match in _STEP.finditer(path)
-    ]
+    return [match[1] if match[1] is not None else match[3] or whole(match[2]) or 0 for match in _STEP.finditer(path)]
 
 
 def leaves(thing: Any, path: str = "") -> Iterator[tuple[str, Any]]:

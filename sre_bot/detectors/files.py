@@ -11,7 +11,7 @@ from datetime import timedelta
 from sre_bot.detectors.addresses import nearest
 from sre_bot.detectors.calls import clients
 from sre_bot.detectors.configuration import keys_of
-from sre_bot.detectors.fields import dig, mapping, mappings, text, when
+from sre_bot.detectors.fields import condition, dig, mapping, mappings, text, when
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.loglines import RECENT, earliest
 from sre_bot.detectors.pods import Container, Pod
@@ -22,12 +22,14 @@ from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _REFUSED = re.compile(
     r"permission denied|EACCES|EPERM|operation not permitted|read-only file system|EROFS|not writable"
-    r"|AccessDeniedException",
+    r"|AccessDeniedException|UnauthorizedAccessException|Access to the path \S+ is denied",
     re.IGNORECASE,
 )
 _READ_ONLY = re.compile(r"read-only file system|EROFS", re.IGNORECASE)
 _FULL = re.compile(
-    r"no space left on device|ENOSPC|disk (?:is )?full|disk quota exceeded|not enough disk space|OutOfDisk",
+    r"no space left on device|ENOSPC|disk (?:is )?full|disk quota exceeded|OutOfDisk"
+    r"|(?:not enough|insufficient|out of|low on) (?:free )?(?:disk|storage) space|flood.?stage|disk usage exceeded"
+    r"|free disk space is (?:insufficient|low)|disk[_ ]free[_ ]limit|minimum free drive threshold",
     re.IGNORECASE,
 )
 _ABSENT = re.compile(
@@ -38,6 +40,7 @@ _PATH = re.compile(r"(?<![\w/.:])(/(?:[\w.@+-]+/?)+)")
 _EVICTED = re.compile(
     r'Usage of EmptyDir volume "([^"]+)" exceeds the limit "([^"]+)"'
     r'|exceeded its local ephemeral storage limit "([^"]+)"'
+    r"|ephemeral local storage usage exceeds the total limit of containers (\S+?)\.?(?:\s|$)"
     r"|low on resource: ephemeral-storage"
 )
 
@@ -216,9 +219,12 @@ def _evicted(index: ClusterIndex, pod: Pod) -> Iterator[Finding]:
     match = _EVICTED.search(said) if text(pod.thing, "status", "reason") == "Evicted" else None
     workload = index.workload_by_ref.get(pod.workload)
     lacks = workload is not None and not (workload.ready and len(workload.pods) >= workload.replicas > 0)
-    if match is None or not (lacks or ((match[1] or match[3]) and _recurs(index, pod))):
+    node = index.get("Node", "", pod.node)
+    if "low on resource" in said and condition(node, "DiskPressure").get("status") == "True":
+        return  # the node's own disk, and the node's own fault
+    if match is None or not (lacks or ((match[1] or match[3] or match[4]) and _recurs(index, pod))):
         return
-    volume, limit = match[1], match[2] or match[3] or "low on resource: ephemeral-storage"
+    volume, limit = match[1], match[2] or match[3] or match[4] or "low on resource: ephemeral-storage"
     place = next((n for n, one in enumerate(mappings(pod.template, "volumes")) if text(one, "name") == volume), 0)
     field = f"{pod.field}.volumes[{place}].emptyDir.sizeLimit"
     if not volume:

@@ -22,6 +22,7 @@ WAITING = (
     "ErrImageNeverPull",
     "ImageInspectError",
     "RegistryUnavailable",
+    "SignatureValidationFailed",
 )
 
 _UNREACHABLE = re.compile(
@@ -38,7 +39,7 @@ _AMBIGUOUS = re.compile(
 )
 _DENIED = re.compile(
     r"unauthorized|authentication required|401 |403 |denied|failed to authorize|no basic auth credentials"
-    r"|invalid username/password"
+    r"|invalid username/password|signature (?:validation|verification) failed|rejected by policy"
     r"|failed to fetch (?:oauth|anonymous) token",
     re.IGNORECASE,
 )
@@ -48,6 +49,11 @@ _ABSENT = re.compile(
     r"|invalid reference format|not present with pull policy of Never|no matching manifest",
     re.IGNORECASE,
 )
+_TELLS = re.compile(
+    r'Back-off pulling image "[^"]*"|Error: (?:ImagePullBackOff|ErrImagePull)|(?:message|reason|waiting): ?'
+    r"|ImagePullBackOff|ErrImagePull|[\n'\"]"
+)
+"""What the kubelet says of every image that it does not get, whatever the reason."""
 Cause = Literal["absent", "denied", "unreachable"]
 _KINDS: dict[str, FaultKind] = {
     "absent": FaultKind.IMAGE_NOT_FOUND,
@@ -165,7 +171,31 @@ def _cause(index: ClusterIndex, container: Container, said: list[str]) -> Cause:
         return "unreachable"
     if _DENIED.search(words):
         return "denied"
-    return "absent" if _ABSENT.search(words) or not words else "unreachable"
+    if _ABSENT.search(words):
+        return "absent"
+    return "unreachable" if _TELLS.sub("", words).strip() else _untold(index, container)
+
+
+def _untold(index: ClusterIndex, container: Container) -> Cause:
+    """Only the back-off is left, the events have expired: a lost registry fails all that pull from it, a name only one.
+
+    A pull secret that is not there tells of a refusal.
+    """
+    if _missing_pull_secret(index, container) or _lost_pull_secret(index, container):
+        return "denied"
+    host = _host(text(container.spec, "image"))
+    waiting = {
+        one.workload
+        for pod in index.current_pods
+        for one in pod.containers
+        if one.waiting in WAITING and _host(text(one.spec, "image")) == host
+    }
+    return "unreachable" if len(waiting) > 1 else "absent"
+
+
+def _host(image: str) -> str:
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 
 
 def _absent_or_private(index: ClusterIndex, container: Container) -> Cause:
@@ -174,7 +204,11 @@ def _absent_or_private(index: ClusterIndex, container: Container) -> Cause:
     The public library holds nothing private, and a pull secret that is there would open what is: both mean absence.
     """
     image = text(container.spec, "image").removeprefix("docker.io/")
-    has_secret = bool(mappings(container.pod.spec, "imagePullSecrets")) and not _missing_pull_secret(index, container)
+    account = index.get(
+        "ServiceAccount", container.pod.ref.namespace, text(container.pod.spec, "serviceAccountName") or "default"
+    )
+    named = mappings(container.pod.spec, "imagePullSecrets") or mappings(account, "imagePullSecrets")
+    has_secret = bool(named) and not _missing_pull_secret(index, container)
     return "absent" if has_secret or "/" not in image.removeprefix("library/") else "denied"
 
 

@@ -88,7 +88,17 @@ class ClusterIndex:
 
     def of_kind(self, kind: str, namespace: str | None = None) -> tuple[KubernetesObject, ...]:
         """All objects of a kind, in one namespace or in all, by namespace and name."""
-        return tuple(thing for key, thing in self._objects[kind].items() if namespace in (None, key[0]))
+        if namespace is None:
+            return tuple(self._objects[kind].values())
+        return tuple(self._in_namespaces.get((kind, namespace), ()))
+
+    @cached_property
+    def _in_namespaces(self) -> dict[tuple[str, str], list[KubernetesObject]]:
+        grouped: dict[tuple[str, str], list[KubernetesObject]] = defaultdict(list)
+        for kind, things in self._objects.items():
+            for (namespace, _), thing in things.items():
+                grouped[(kind, namespace)].append(thing)
+        return grouped
 
     def of_kinds(self, kinds: Iterable[str]) -> tuple[KubernetesObject, ...]:
         """All objects of several kinds."""
@@ -235,6 +245,17 @@ class ClusterIndex:
             grouped[workload.ref.namespace].append(workload)
         return {namespace: tuple(found) for namespace, found in grouped.items()}
 
+    def workloads_named(self, namespace: str, name: str) -> tuple[Workload, ...]:
+        """The workloads of one name, of whatever kinds."""
+        return self._workloads_by_name.get((namespace, name), ())
+
+    @cached_property
+    def _workloads_by_name(self) -> dict[tuple[str, str], tuple[Workload, ...]]:
+        grouped: dict[tuple[str, str], list[Workload]] = defaultdict(list)
+        for workload in self.workloads:
+            grouped[(workload.ref.namespace, workload.ref.name)].append(workload)
+        return {name: tuple(found) for name, found in grouped.items()}
+
     def workloads_labelled(self, namespace: str, wanted: Mapping[str, Any]) -> tuple[Workload, ...]:
         """Candidates for an equality selector that is not empty: the fewest workloads that share one of its pairs."""
         shared = (self._workloads_by_label.get((namespace, str(key), str(value)), ()) for key, value in wanted.items())
@@ -288,7 +309,8 @@ class ClusterIndex:
 
 def revision(thing: KubernetesObject) -> int:
     """A ReplicaSet's rollout revision; 0 where the annotation is missing."""
-    return number(thing, "metadata", "annotations", "deployment.kubernetes.io/revision") or 0
+    notes = mapping(thing, "metadata", "annotations")
+    return number(notes, "deployment.kubernetes.io/revision") or number(notes, "rollout.argoproj.io/revision") or 0
 
 
 def _is_named(thing: KubernetesObject) -> bool:
@@ -317,4 +339,7 @@ def _deployment_of(owner: ObjectRef, labels: dict[str, str]) -> ObjectRef:
 
 def _is_replaced(pod: Pod) -> bool:
     """Whether a controller makes a new pod in an ended pod's place, so that the ended one is only a trace."""
-    return pod.workload.kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController")
+    return pod.workload.kind in (
+        *("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController"),
+        *("Rollout", "DeploymentConfig", "CloneSet"),
+    )

@@ -1,6 +1,7 @@
 """The ports that containers really listen on, as their logs, arguments and well-known variables tell."""
 
 import re
+from typing import NamedTuple
 
 from sre_bot.detectors.calls import configurations
 from sre_bot.detectors.fields import whole
@@ -13,6 +14,7 @@ _LISTENS = re.compile(
     r"|address[ =:]+:)(\d{2,5})\b",
     re.IGNORECASE,
 )
+_STARTED = re.compile(r"\(https?://[^\s/:)]*:(\d{2,5})/?\) (?:started|is )", re.IGNORECASE)
 _PORT_VARIABLE = re.compile(r"^(?:(?:HTTP|SERVER|LISTEN|APP|WEB|GRPC|API|SERVICE|BIND)_)*PORT$")
 _PORT_FLAG = re.compile(r"^(?:port|http-port|server-port|server\.port|listen-port|p)$", re.IGNORECASE)
 _LISTEN_FLAG = re.compile(
@@ -23,14 +25,23 @@ _WORDS = ("listen", "serving", "running", "started", "bound", "ready", "accept")
 _HEAD = 200_000
 
 
-def listening(index: ClusterIndex) -> dict[ObjectRef, dict[int, str]]:
+class Heard(NamedTuple):
+    """A line that tells of a port, and in whose log it stands."""
+
+    pod: ObjectRef
+    container: str
+    line: str
+
+
+def listening(index: ClusterIndex) -> dict[ObjectRef, dict[int, Heard]]:
     """For each workload, the ports that it says it listens on, each with the log line that says so."""
-    found: dict[ObjectRef, dict[int, str]] = {}
+    found: dict[ObjectRef, dict[int, Heard]] = {}
     for pod in index.current_pods:
         for log in index.logs_of(pod):
             for line in log.text[:_HEAD].splitlines():
-                if _may_tell(line) and (match := _LISTENS.search(line)):
-                    found.setdefault(pod.workload, {}).setdefault(whole(match[1]) or 0, line[:500])
+                if _may_tell(line) and (match := _LISTENS.search(line) or _STARTED.search(line)):
+                    heard = Heard(pod.ref, log.container, line[:500])
+                    found.setdefault(pod.workload, {}).setdefault(whole(match[1]) or 0, heard)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sre_bot.detectors.calls import calls, selected_workloads
 from sre_bot.detectors.change_points import Change
+from sre_bot.detectors.demand import RISE, Growth, at_maximum, logged_growth, pressed, turning_away
 from sre_bot.detectors.fields import quantity, text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.measurements import Measure
@@ -20,15 +21,12 @@ from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _FULL = 0.9
 _THROTTLED = 0.25
-_SURGE = 1.8
 _HOG = 2.0
 _CORES = 0.3
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
     """Judge the requests of every entry, then the CPU of every workload whose demand did not rise."""
-    if not index.snapshot.metrics:
-        return
     surged = index.once(surging)
     for ref in sorted(surged, key=str):
         if _is_entry(index, ref, surged):
@@ -40,14 +38,29 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
 
 
 def surging(index: ClusterIndex) -> frozenset[ObjectRef]:
-    """The workloads that get ``_SURGE`` times as many requests as before."""
-    found = ((workload.ref, rise(index, workload.ref, "load")) for workload in index.workloads)
-    return frozenset(ref for ref, one in found if one is not None and one.ratio >= _SURGE)
+    """The workloads that get ``RISE`` times as many requests as before."""
+    return frozenset(index.once(growths))
+
+
+def growths(index: ClusterIndex) -> dict[ObjectRef, Growth]:
+    """What shows for each workload that demand rose: measured, else logged, else by how its autoscaler grew."""
+    unmeasured = {**index.once(pressed), **index.once(logged_growth)}
+    found = {ref: grown for ref, grown in unmeasured.items() if measure(index, ref, "load") is None}
+    for workload in index.workloads:
+        one, measured = rise(index, workload.ref, "load"), measure(index, workload.ref, "load")
+        if one is not None and measured is not None and one.ratio >= RISE:
+            said = f"gets {one.ratio:.1f} times as many requests"
+            shown = (seen_metric(measured, f"requests went {course(one)}", one.at),)
+            found[workload.ref] = Growth(latest(measured), said, moment(one.at), shown)
+    return found
 
 
 def suffering(index: ClusterIndex) -> frozenset[ObjectRef]:
-    """The workloads that got slower, fail more often, or want more CPU than they get."""
-    return frozenset({ref for ref, _, _ in slow(index)} | index.once(starving).keys())
+    """The workloads that got slower, fail more often, want more CPU than they get, or turn requests away."""
+    slower = {ref for ref, _, _ in slow(index)}
+    return frozenset(
+        slower | index.once(starving).keys() | index.once(at_maximum).keys() | index.once(turning_away).keys()
+    )
 
 
 def callees(index: ClusterIndex) -> dict[ObjectRef, frozenset[ObjectRef]]:
@@ -67,20 +80,21 @@ def _is_entry(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef])
 
 def _surge(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) -> Iterator[Finding]:
     """More requests are a fault where somebody suffers from them."""
-    hurt = index.once(suffering)
-    grown, measured = rise(index, ref, "load"), measure(index, ref, "load")
-    if grown is None or measured is None or not hurt & surged:
+    hurt, grown = index.once(suffering), index.once(growths)[ref]
+    if not hurt & surged:
         return
+    away = index.once(turning_away).get(ref)
+    since = f" since {grown.at:%H:%M}" if grown.at else ""
     yield Finding(
         kind=FaultKind.TRAFFIC_SURGE,
         object=ref,
         field="",
-        observed=latest(measured),
+        observed=grown.observed,
         expected="",
-        message=f"{ref.name} gets {grown.ratio:.1f} times as many requests since {moment(grown.at):%H:%M}.",
+        message=f"{ref.name} {grown.said}{since}.",
         directness="inferred",
-        evidence=(seen_metric(measured, f"requests went {course(grown)}", grown.at),),
-        since=moment(grown.at),
+        evidence=(*grown.evidence, *([away] if away else ())),
+        since=grown.at,
         hurts=tuple(sorted((hurt | surged) - {ref}, key=str)),
     )
 

@@ -56,6 +56,9 @@ TROUBLE = (
     "emerg",
     "nxdomain",
     "killed",
+    "sigkill",
+    "signal 9",
+    "signal: 9",
     "parse",
     "syntax",
     "reset by",
@@ -98,6 +101,14 @@ TROUBLE = (
     "exec format",
     "environment variable",
     "env var",
+    "no module",
+    "does not exist",
+    "bad option",
+    "undeclared",
+    "bad_alloc",
+    "memory allocation",
+    "insufficient memory",
+    "harakiri",
 )
 """A superset, in lower case, of what the readers of lines look for. Plain words are ten times faster than patterns."""
 
@@ -112,6 +123,16 @@ _SHORTEST_SILENCE = timedelta(minutes=3)
 TAIL_LINES = 60
 """Where lines carry no time: how near the end of the log a problem must stand to be present."""
 
+_GRAVE = re.compile(
+    r"(?<![\w-])(?:ERROR|FATAL|CRITICAL|SEVERE|ERR|CRIT|EMERG|FTL)(?![\w-])"
+    r"|(?:level|lvl|severity|levelname|log\.level|@l)\W{1,5}(?:error|eror|err|50|60|fatal|critical|crit|panic|emergency)\b"
+    r"|\[(?:error|crit|emerg|alert)\]|^[EF], |^[EF]\d{4} |^(?:fail|crit): |\s(?:fail|crit): |<Error>",
+    re.IGNORECASE,
+)
+_CALM = re.compile(
+    r"(?<![\w-])(?:INFO|DEBUG|TRACE|NOTICE)(?![\w-])|(?:level|lvl|severity|levelname|@l)\W{1,5}(?:info|debug|trace|[123]0)\b"
+    r"|\[info\]|\b(?:info|dbug|trce): |^[ID], |^I\d{4} "
+)
 _STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _EPOCH = re.compile(
     r"""\b(?:time|ts|timestamp|t|@t)["']?\s*[:=]\s*["']?(1[4-9]\d{8}|2\d{9})(?:\d{3}(?:\d{3}){0,2})?(?:\.\d+)?\b"""
@@ -242,6 +263,16 @@ def _whole_zone(stamp: str) -> str:
     if len(stamp) > 5 and stamp[-5] in "+-" and stamp[-4:].isdigit() and stamp[10] == "T":
         return f"{stamp[:-2]}:{stamp[-2:]}"
     return stamp
+
+
+def is_grave(line: str) -> bool:
+    """Whether a line's own level says error or worse, as the usual loggers write it; a line without level does not."""
+    return _GRAVE.search(line, 0, _MAX_LINE) is not None
+
+
+def is_calm(line: str) -> bool:
+    """Whether a line's own level says that it is no trouble."""
+    return _CALM.search(line, 0, 400) is not None and not is_grave(line)
 
 
 def earliest(*times: datetime | None) -> datetime | None:

@@ -29,6 +29,7 @@ _SIGNALS: dict[Signal, re.Pattern[str]] = {
     "memory": re.compile(r"working_set|(^|_)(mem|memory)(_usage)?(_bytes)?$|process_resident_memory"),
     "cpu": re.compile(r"cpu(?!.*(limit|request|quota|period|capacity|allocatable|cores$|seconds_count))"),
 }
+_BYTES = re.compile(r"network_(transmit|receive)_bytes")
 _OF_A_POD = re.compile(r"(.+?)(?:-[a-z0-9]{6,10})?-(?:[a-z0-9]{5}|\d{1,3})")
 """The names of pods: the workload's, for a Deployment the template's hash, and a random or ordinal ending."""
 _PARTS = ("_bucket", "_created", "_info")
@@ -76,6 +77,17 @@ def measures(index: ClusterIndex) -> dict[tuple[ObjectRef, Signal], Measure]:
     return {key: _joined(*key, found) for key, found in sorted(parts.items(), key=lambda item: str(item[0]))}
 
 
+def byte_rates(index: ClusterIndex) -> dict[tuple[ObjectRef, str], Measure]:
+    """The bytes a second that each pod and workload sends (``transmit``) and gets (``receive``)."""
+    places, found = _Places(index), dict[tuple[ObjectRef, str], Measure]()
+    for one in index.snapshot.metrics:
+        match = _BYTES.search(ruled(one.name))
+        points = rates(one.points) if one.name.endswith("_total") else one.points
+        for subject in places.subjects(one) if match and points else ():
+            found[(subject, match[1] if match else "")] = Measure(subject, "load", points, one)
+    return found
+
+
 def _joined(subject: ObjectRef, signal: Signal, parts: Sequence[tuple[Series, tuple[Point, ...]]]) -> Measure:
     """Ratios and times of several parts are the worst of them, amounts their sum."""
     width = min(_width(points) for _, points in parts)
@@ -120,6 +132,7 @@ def _read(series: Iterable[Series]) -> Iterator[tuple[Signal, Series, tuple[Poin
 
 def signal_of(name: str, labels: dict[str, str]) -> Signal | None:
     """What a metric tells; None where it tells nothing that is read here."""
+    name = ruled(name)
     found: Iterator[Signal] = (known for known, pattern in _SIGNALS.items() if pattern.search(name))
     signal = next(found, None)
     if signal == "cpu" and labels.get("mode") in ("idle", "iowait", "steal"):
@@ -127,6 +140,15 @@ def signal_of(name: str, labels: dict[str, str]) -> Signal | None:
     if signal == "load" and _is_failure(labels):
         return "errors"
     return signal
+
+
+def ruled(name: str) -> str:
+    """The metric that a recording rule is made of: ``level:metric:operations``.
+
+    https://prometheus.io/docs/practices/rules/#naming. What was recorded is a rate already, and its name has no suffix.
+    """
+    parts = name.split(":")
+    return parts[1] if len(parts) == 3 else max(parts, key=len)
 
 
 def _is_failure(labels: dict[str, str]) -> bool:

@@ -6,32 +6,17 @@ Service.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sre_bot.detectors.calls import calls, names, selected_workloads
-from sre_bot.detectors.dependencies import Complaint, complaints
-from sre_bot.detectors.fields import dig, labels_of, mapping, mappings, number, text, texts, when, whole
+from sre_bot.detectors.complaints import Complaint, complaints
+from sre_bot.detectors.fields import dig, labels_of, mapping, mappings, number, text, when, whole
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
-from sre_bot.detectors.selectors import matches_selector
+from sre_bot.detectors.policy_rules import Direction, Path, blocking, opens, opens_dns, selects
 from sre_bot.detectors.sightings import seen_field, seen_line
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import FaultKind, Finding
-
-Direction = Literal["Ingress", "Egress"]
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """Traffic that is needed: from a workload to a port of another one."""
-
-    client: Workload
-    server: Workload
-    port: int | None
-    port_name: str
-    host: str
-    told: tuple[Complaint, ...]
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
@@ -40,10 +25,12 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
         return
     for path in _paths(index):
         for direction in ("Ingress", "Egress"):
-            blocking = _blocking(index, path, direction)
-            if blocking is not None:
-                yield _finding(path, blocking, direction)
+            guard = blocking(index, path, direction)
+            if guard is not None:
+                peer = path.client if direction == "Ingress" else path.server
+                yield _with_namespace(index, _finding(path, guard, direction), peer)
     yield from _resolution(index)
+    yield from _outward(index)
 
 
 def _paths(index: ClusterIndex) -> Iterator[Path]:
@@ -61,7 +48,8 @@ def _paths(index: ClusterIndex) -> Iterator[Path]:
             if key not in seen:
                 seen.add(key)
                 target = text(entry, "targetPort") or text(entry, "port")
-                yield Path(client, server, _container_port(server, target), target, host, told)
+                spoken = text(entry, "protocol") or "TCP"
+                yield Path(client, server, _container_port(server, target), target, host, told, spoken)
     for path in _direct(index):
         key = (str(path.client.ref), str(path.server.ref), path.port)
         if key not in seen:
@@ -120,82 +108,6 @@ def _container_port(server: Workload, target: str) -> int | None:
     return next(named, None)
 
 
-def _blocking(index: ClusterIndex, path: Path, direction: Direction) -> KubernetesObject | None:
-    """The policy to blame: of those that select the pod in that direction and allow nothing fitting, the newest."""
-    guarded, peer = (path.server, path.client) if direction == "Ingress" else (path.client, path.server)
-    policies = [
-        policy
-        for policy in index.of_kind("NetworkPolicy", guarded.ref.namespace)
-        if _selects(policy, guarded, direction)
-    ]
-    if not policies or any(_allows(index, policy, direction, peer, path) for policy in policies):
-        return None
-    return max(
-        policies,
-        key=lambda policy: (
-            _closeness(policy, direction, path),
-            str(dig(policy, "metadata", "creationTimestamp")),
-            text(policy, "metadata", "name"),
-        ),
-    )
-
-
-def _selects(policy: KubernetesObject, workload: Workload, direction: Direction) -> bool:
-    kinds = texts(policy, "spec", "policyTypes") or [
-        "Ingress",
-        *(["Egress"] if "egress" in mapping(policy, "spec") else []),
-    ]
-    return direction in kinds and matches_selector(mapping(policy, "spec", "podSelector"), workload.labels)
-
-
-def _closeness(policy: KubernetesObject, direction: Direction, path: Path) -> int:
-    """How much of a policy is about this traffic: a rule with the right port but the wrong peer is nearer than none."""
-    rules = mappings(policy, "spec", direction.lower())
-    named = any(_port_allowed(rule, path) for rule in rules)
-    return 2 * named + bool(rules) + bool(mapping(policy, "spec", "podSelector"))
-
-
-def _allows(index: ClusterIndex, policy: KubernetesObject, direction: Direction, peer: Workload, path: Path) -> bool:
-    key = "from" if direction == "Ingress" else "to"
-    for rule in mappings(policy, "spec", direction.lower()):
-        peers = mappings(rule, key)
-        if _port_allowed(rule, path) and (not peers or any(_is_peer(index, policy, one, peer) for one in peers)):
-            return True
-    return False
-
-
-def _port_allowed(rule: dict[str, Any], path: Path) -> bool:
-    ports = mappings(rule, "ports")
-    return not ports or any(_port_fits(entry, path) for entry in ports)
-
-
-def _port_fits(entry: dict[str, Any], path: Path) -> bool:
-    wanted, last = text(entry, "port"), number(entry, "endPort")
-    if not wanted:
-        return True
-    if wanted.isdecimal() and path.port is not None:
-        first = whole(wanted) or 0
-        return first <= path.port <= (last or first)
-    return wanted == path.port_name or path.port is None
-
-
-def _is_peer(index: ClusterIndex, policy: KubernetesObject, entry: dict[str, Any], peer: Workload) -> bool:
-    """Selectors in one entry are ANDed; without a namespace selector the policy's own namespace is meant."""
-    if "ipBlock" in entry:
-        return text(entry, "ipBlock", "cidr") in ("0.0.0.0/0", "10.0.0.0/8", "::/0")
-    own = text(policy, "metadata", "namespace")
-    if "namespaceSelector" in entry:
-        labels = {
-            "kubernetes.io/metadata.name": peer.ref.namespace,
-            **labels_of(index.get("Namespace", "", peer.ref.namespace)),
-        }
-        if not matches_selector(entry["namespaceSelector"], labels):
-            return False
-    elif peer.ref.namespace != own:
-        return False
-    return "podSelector" not in entry or matches_selector(entry["podSelector"], peer.labels)
-
-
 def _finding(path: Path, policy: KubernetesObject, direction: Direction) -> Finding:
     ref, key = ObjectRef.of(policy), direction.lower()
     guarded, peer = (path.server, path.client) if direction == "Ingress" else (path.client, path.server)
@@ -223,6 +135,15 @@ def _finding(path: Path, policy: KubernetesObject, direction: Direction) -> Find
     )
 
 
+def _with_namespace(index: ClusterIndex, finding: Finding, peer: Workload) -> Finding:
+    """The labels of the peer's namespace, which a ``namespaceSelector`` may miss, as evidence."""
+    thing = index.get("Namespace", "", peer.ref.namespace)
+    if thing is None or not any("namespaceSelector" in piece.excerpt for piece in finding.evidence):
+        return finding
+    shown = seen_field(ObjectRef.of(thing), "metadata.labels", labels_of(thing))
+    return finding.model_copy(update={"evidence": (*finding.evidence, shown)})
+
+
 def _shown(rules: Any) -> str:
     """Something of the rules that stands literally in the evidence: the first value that they name."""
     if not rules:
@@ -247,26 +168,66 @@ def _resolution(index: ClusterIndex) -> Iterator[Finding]:
         if client is None or not lost:
             continue
         policies = [
-            policy for policy in index.of_kind("NetworkPolicy", ref.namespace) if _selects(policy, client, "Egress")
+            policy for policy in index.of_kind("NetworkPolicy", ref.namespace) if selects(policy, client, "Egress")
         ]
-        if policies and not any(_opens_dns(policy) for policy in policies):
-            policy = max(
-                policies,
-                key=lambda one: (str(dig(one, "metadata", "creationTimestamp")), text(one, "metadata", "name")),
-            )
-            finding = _finding(Path(client, client, 53, "53", lost[0].failure.host, lost), policy, "Egress")
-            yield finding.model_copy(
-                update={
-                    "expected": "53",
-                    "hurts": (client.ref,),
-                    "message": f"NetworkPolicy {ObjectRef.of(policy).name} keeps {ref.name} from resolving names: "
-                    "nothing opens port 53.",
-                }
-            )
+        ways = tuple(_ways_to_resolvers(index, client, lost))
+        guards = [(way, guard) for way in ways if (guard := blocking(index, way, "Ingress")) is not None]
+        if guards:
+            yield _finding(*guards[0], "Ingress")
+            continue
+        unknown = Path(client, client, 53, "53", lost[0].failure.host, lost, "UDP")
+        if policies and not any(opens_dns(index, policy, way) for policy in policies for way in ways or (unknown,)):
+            yield _without_names(policies, unknown)
 
 
-def _opens_dns(policy: KubernetesObject) -> bool:
-    return any(
-        not mappings(rule, "ports") or any(text(port, "port") in ("53", "dns", "") for port in mappings(rule, "ports"))
-        for rule in mappings(policy, "spec", "egress")
+def _without_names(policies: list[KubernetesObject], path: Path) -> Finding:
+    policy = max(
+        policies,
+        key=lambda one: (str(dig(one, "metadata", "creationTimestamp")), text(one, "metadata", "name")),
     )
+    said = f"NetworkPolicy {ObjectRef.of(policy).name} keeps {path.client.ref.name} from resolving names: "
+    return _finding(path, policy, "Egress").model_copy(
+        update={
+            "expected": "53",
+            "hurts": (path.client.ref,),
+            "message": f"{said}nothing opens port 53 of a name server.",
+        }
+    )
+
+
+def _ways_to_resolvers(index: ClusterIndex, client: Workload, lost: tuple[Complaint, ...]) -> Iterator[Path]:
+    """From a client to the pods of every Service on port 53; resolvers ask by UDP first (RFC 1035, 4.2)."""
+    for service in index.of_kind("Service"):
+        entries = [one for one in mappings(service, "spec", "ports") if number(one, "port") == 53]
+        entry = next((one for one in entries if text(one, "protocol") == "UDP"), entries[0] if entries else {})
+        for server in selected_workloads(index, service) if entries else ():
+            target = text(entry, "targetPort") or "53"
+            spoken = text(entry, "protocol") or "TCP"
+            port = _container_port(server, target) or 53
+            yield Path(client, server, port, target, lost[0].failure.host, lost, spoken)
+
+
+def _outward(index: ClusterIndex) -> Iterator[Finding]:
+    """Egress rules that open no way to a host outside the cluster, calls to which time out."""
+    resolver = index.once(names)
+    for ref, told in index.once(complaints).items():
+        client = index.workload_by_ref.get(ref)
+        for one in told if client else ():
+            host, how = one.failure.host, one.failure.how
+            if (
+                client is None
+                or how != "timeout"
+                or resolver.resolve(host, client).meaning not in ("external", "unknown")
+            ):
+                continue
+            policies = [one for one in index.of_kind("NetworkPolicy", ref.namespace) if selects(one, client, "Egress")]
+            path = Path(client, client, one.failure.port, str(one.failure.port or ""), host, (one,))
+            if policies and not any(opens(policy, path) for policy in policies):
+                policy = max(policies, key=lambda known: str(dig(known, "metadata", "creationTimestamp")))
+                yield _finding(path, policy, "Egress").model_copy(
+                    update={
+                        "expected": str(one.failure.port or ""),
+                        "hurts": (client.ref,),
+                        "message": f"NetworkPolicy {ObjectRef.of(policy).name} keeps {ref.name} from {host}.",
+                    }
+                )

@@ -12,6 +12,7 @@ from sre_bot.detectors.fields import mapping
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.load import callees, full_nodes, starving, surging
 from sre_bot.detectors.measurements import Signal, measures
+from sre_bot.detectors.regressions import follows_a_rollout
 from sre_bot.detectors.sightings import seen_field
 from sre_bot.detectors.trends import climbs, course, latest, measure, moment, rise, rises, seen_metric
 from sre_bot.domain.cluster import ObjectRef
@@ -93,7 +94,9 @@ def _workload(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
         yield _finding(index, ref, "loss", lost, "loses or repeats packets")
         return
     slower = rise(index, ref, "latency")
-    if slower is not None and slower.ratio >= _SLOWER and _waits_for_the_network(index, ref):
+    if slower is None or follows_a_rollout(index, workload, moment(slower.at)):
+        return
+    if slower.ratio >= _SLOWER and _waits_for_the_network(index, ref):
         yield _finding(index, ref, "latency", slower, "got slow by itself")
 
 

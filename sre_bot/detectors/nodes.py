@@ -10,24 +10,44 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from sre_bot.detectors.events import Event
-from sre_bot.detectors.fields import condition, mappings, text, when
+from sre_bot.detectors.fields import condition, labels_of, mapping, mappings, number, text, when
 from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.pods import Pod
+from sre_bot.detectors.selectors import matches_labels, tolerates
 from sre_bot.detectors.sightings import seen_event, seen_field
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _RUNTIME = re.compile(
-    r"container runtime is down|PLEG is not healthy|containerd\.sock|crio\.sock|runtime service .*(?:unavailable"
-    r"|failed)|"
-    r"container runtime status check",
+    r"container runtime is down|(?:containerd|crio|cri-dockerd|docker)\.sock"
+    r"|runtime service .*(?:unavailable|failed)|RuntimeReady=false",
     re.IGNORECASE,
 )
-_KUBELET = re.compile(r"Kubelet stopped posting node status|Kubelet never posted node status")
+_KUBELET = re.compile(
+    r"Kubelet stopped posting node status|Kubelet never posted node status|NodeStatus(?:Unknown|Never)"
+)
 _NETWORK = re.compile(
     r"network for sandbox|network sandbox|plugin type=|cni|failed to allocate for range|no IP addresses available",
     re.IGNORECASE,
 )
-_PRESSURES = ("DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable")
+_PRESSURES = {
+    "DiskPressure": FaultKind.NODE_NOT_READY,
+    "MemoryPressure": FaultKind.NODE_NOT_READY,
+    "PIDPressure": FaultKind.NODE_NOT_READY,
+    "NetworkUnavailable": FaultKind.NODE_NOT_READY,
+    "KernelDeadlock": FaultKind.NODE_NOT_READY,
+    "ReadonlyFilesystem": FaultKind.NODE_NOT_READY,
+    "ContainerRuntimeUnhealthy": FaultKind.CONTAINER_RUNTIME_DOWN,
+    "KubeletUnhealthy": FaultKind.KUBELET_DOWN,
+}
+"""Conditions of a ready node that are true in trouble: the kubelet's own, and node-problem-detector's."""
+_WITHOUT_PROXY = (
+    ("kubernetes.io/os", "windows"),
+    ("type", "virtual-kubelet"),
+    ("eks.amazonaws.com/compute-type", "fargate"),
+)
+"""Labels of nodes on which nobody runs the usual proxy."""
+_TROUBLED = re.compile(r"taint \{node\.kubernetes\.io/(?!unschedulable)|untolerated taint\(s\)")
 _UNSEEN = timedelta(minutes=2)
 
 
@@ -47,10 +67,10 @@ def _node(index: ClusterIndex, node: KubernetesObject) -> Iterator[Finding]:
     if ready.get("status") != "True":
         yield _not_ready(index, node)
         return
-    for kind in _PRESSURES:
+    for kind, fault in _PRESSURES.items():
         entry = condition(node, kind)
         if entry.get("status") == "True":
-            yield _finding(index, node, FaultKind.NODE_NOT_READY, kind, f"has {kind}: {text(entry, 'message')}", entry)
+            yield _finding(index, node, fault, kind, f"has {kind}: {text(entry, 'message')}", entry)
 
 
 def _not_ready(index: ClusterIndex, node: KubernetesObject) -> Finding:
@@ -59,7 +79,7 @@ def _not_ready(index: ClusterIndex, node: KubernetesObject) -> Finding:
     kind = FaultKind.NODE_NOT_READY
     if _RUNTIME.search(said):
         kind = FaultKind.CONTAINER_RUNTIME_DOWN
-    elif _KUBELET.search(said):
+    elif _KUBELET.search(f"{said} {text(ready, 'reason')}"):
         kind = FaultKind.KUBELET_DOWN
     return _finding(index, node, kind, text(ready, "reason"), f"is not ready: {said}", ready)
 
@@ -85,8 +105,14 @@ def _finding(
             *(seen_event(e) for e in events[-2:]),
         ),
         since=when(entry.get("lastTransitionTime")),
-        hurts=tuple(sorted({pod.workload for pod in index.current_pods if pod.node == ref.name}, key=str)),
+        hurts=tuple(sorted({pod.workload for pod in index.current_pods if _suffers(pod, ref.name)}, key=str)),
     )
+
+
+def _suffers(pod: Pod, node: str) -> bool:
+    """Whether a pod runs on a node, or finds no place because nodes are in trouble."""
+    waits = not pod.node and _TROUBLED.search(text(condition(pod.thing, "PodScheduled"), "message"))
+    return pod.node == node or bool(waits)
 
 
 def _sandboxes(index: ClusterIndex) -> Iterator[Finding]:
@@ -111,22 +137,49 @@ def _sandboxes(index: ClusterIndex) -> Iterator[Finding]:
 
 
 def _proxies(index: ClusterIndex) -> Iterator[Finding]:
-    """Without its proxy a node's pods reach no new Service: the DaemonSet's pod there is not ready."""
+    """Without its proxy a node's pods reach no new Service: the proxy's pod there is not ready, or is not there."""
     for workload in index.workloads:
-        if workload.ref.kind != "DaemonSet" or not _runs(workload, "kube-proxy"):
+        if workload.ref.kind not in ("DaemonSet", "Pod") or not _runs(workload, "kube-proxy"):
             continue
+        name = seen_field(workload.ref, "metadata.name", workload.ref.name)
         for pod in workload.pods:
             if not pod.ready and _is_ready(index, pod.node):
-                yield _component(
-                    FaultKind.KUBE_PROXY_DOWN,
-                    workload.ref,
-                    f"The proxy of node {pod.node} is not ready",
-                    (
-                        seen_field(pod.ref, "status.phase", pod.phase),
-                        seen_field(workload.ref, "metadata.name", workload.ref.name),
-                    ),
-                    pod.phase,
-                )
+                said = f"The proxy of node {pod.node} is not ready"
+                shown = (seen_field(pod.ref, "status.phase", pod.phase), name)
+                yield _component(FaultKind.KUBE_PROXY_DOWN, workload.ref, said, shown, pod.phase)
+        missing = _unproxied(index, workload) if workload.ref.kind == "DaemonSet" else []
+        if missing:
+            said = f"No proxy runs on {', '.join(missing[:3])}"
+            nodes = (ObjectRef(kind="Node", namespace="", name=one) for one in missing[:3])
+            shown = (name, *(seen_field(ref, "metadata.name", ref.name) for ref in nodes))
+            yield _component(FaultKind.KUBE_PROXY_DOWN, workload.ref, said, shown, missing[0])
+
+
+def _unproxied(index: ClusterIndex, workload: Workload) -> list[str]:
+    """The ready nodes that should have a pod of the proxy and have none; none where its status tells that all have."""
+    able = [node for node in index.of_kind("Node") if _may_have_proxy(workload, node) and _is_ready(index, _name(node))]
+    wanted = number(workload.thing, "status", "desiredNumberScheduled")
+    if wanted == 0:
+        return [_name(node) for node in able]
+    there = {pod.node for pod in index.pods_by_workload.get(workload.ref, ())}
+    ready = number(workload.thing, "status", "numberReady")
+    if not there or (ready is not None and ready >= len(able)):
+        return []
+    chosen = mapping(workload.spec, "nodeSelector")
+    return [_name(node) for node in able if _name(node) not in there and matches_labels(chosen, labels_of(node))]
+
+
+def _may_have_proxy(workload: Workload, node: KubernetesObject) -> bool:
+    labels, tolerations = labels_of(node), mappings(workload.spec, "tolerations")
+    barred = any(
+        text(taint, "effect") in ("NoSchedule", "NoExecute") and not tolerates(tolerations, taint)
+        for taint in mappings(node, "spec", "taints")
+    )
+    return not barred and not any(labels.get(key) == value for key, value in _WITHOUT_PROXY)
+
+
+def _name(node: KubernetesObject) -> str:
+    return text(node, "metadata", "name")
 
 
 def _is_ready(index: ClusterIndex, name: str) -> bool:
@@ -159,14 +212,13 @@ def _scheduler(index: ClusterIndex) -> Iterator[Finding]:
     for pod in strangers:
         field = f"{pod.field}.schedulerName"
         name = text(pod.spec, "schedulerName")
-        yield _component(
-            FaultKind.SCHEDULER_DOWN,
-            pod.workload,
-            f"{pod.workload.name} waits for a scheduler named {name}, and none has answered",
-            (seen_field(pod.workload, field, name),),
-            name,
-            field,
+        own = next((one for one in index.workloads if one.ref.name == name and not one.ready), None)
+        seen = (seen_field(pod.workload, field, name), *((seen_field(own.ref, "metadata.name", name),) if own else ()))
+        said = f"{pod.workload.name} waits for a scheduler named {name}, and none has answered"
+        finding = _component(
+            FaultKind.SCHEDULER_DOWN, own.ref if own else pod.workload, said, seen, name, "" if own else field
         )
+        yield finding.model_copy(update={"hurts": (pod.workload,) if own else ()})
     ordinary = [pod for pod in waiting if pod not in strangers]
     if not ordinary:
         return

@@ -9,14 +9,16 @@ itself is ill is no finding here.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from sre_bot.detectors.events import Event
-from sre_bot.detectors.fields import dig, mapping, mappings, number, sequence, text, whole
+from sre_bot.detectors.fields import dig, mapping, mappings, number, sequence, text, when, whole
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.listening import listening
 from sre_bot.detectors.pods import Container
 from sre_bot.detectors.sightings import seen_event, seen_field
+from sre_bot.detectors.troubles import troubles
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _KINDS = {"livenessProbe": "liveness", "startupProbe": "liveness", "readinessProbe": "readiness"}
@@ -30,11 +32,13 @@ _PROTOCOL = re.compile(
     r"|does not implement the grpc health"
     r"|\bEOF\b|connection reset by peer|first record|transport: |frame"
 )
-_SLOW = re.compile(r"Client\.Timeout|context deadline exceeded|timed out after|i/o timeout")
+_SLOW = re.compile(r"Client\.Timeout|DeadlineExceeded|context deadline exceeded|timed out(?: after|$)|i/o timeout")
 _NO_PORT = re.compile(r"port (\S+) not found")
 _NO_COMMAND = re.compile(
     r"no such file|not found|can't open|cannot (?:open|access|stat)|No such file|permission denied", re.IGNORECASE
 )
+_GRACE = timedelta(seconds=45)
+"""What a kill may take beyond the last failed probe: the grace period of 30 s, and the kubelet's own turn."""
 Aspect = Literal["port", "protocol", "path", "timing"]
 
 
@@ -175,12 +179,27 @@ def _by_status(index: ClusterIndex, probe: Probe, status: int) -> Aspect | None:
         return "protocol"
     if status in (401, 403, 404, 405, 406, 410, 501):
         return "path" if _is_served(index, probe) or not _served(index, probe) else "port"
+    if status >= 500 and probe.word != "readinessProbe" and _dies_young(index, probe):
+        return "timing"
     return "protocol" if status == 400 else None
+
+
+def _dies_young(index: ClusterIndex, probe: Probe) -> bool:
+    """Killed as soon as the probe allows, run after run, without a word of trouble: it was still starting."""
+    container = probe.container
+    lines = [one for one in index.once(troubles).get(container.workload, ()) if one.container is container]
+    return _ran_short(probe) and not lines
+
+
+def _ran_short(probe: Probe) -> bool:
+    """Whether the last run ended as early as the probe could end it."""
+    started, ended = when(probe.container.last_end.get("startedAt")), probe.container.ended_at
+    return started is not None and ended is not None and ended - started <= timedelta(seconds=probe.patience) + _GRACE
 
 
 def _speaks_tls(index: ClusterIndex, probe: Probe) -> bool:
     names = {text(entry, "name").lower() for entry in mappings(probe.container.spec, "ports")}
-    logged = " ".join(index.once(listening).get(probe.container.workload, {}).values()).lower()
+    logged = " ".join(one.line for one in index.once(listening).get(probe.container.workload, {}).values()).lower()
     return probe.number in (443, 8443) or any("https" in name or "tls" in name for name in names) or "https" in logged
 
 
@@ -204,7 +223,8 @@ def _finding(index: ClusterIndex, probe: Probe, aspect: Aspect, said: str, evide
     container = probe.container
     field, observed, expected = _details(index, probe, aspect)
     line = index.once(listening).get(container.workload, {})
-    logged = tuple(Evidence.seen("log", container.pod.ref, container.name, line[port]) for port in sorted(line)[:1])
+    heard = [line[port] for port in sorted(line)[:1]]
+    logged = tuple(Evidence.seen("log", one.pod, one.container, one.line) for one in heard)
     group = _KINDS[probe.word]
     return Finding(
         kind=FaultKind(f"{group}_probe_{aspect}"),
@@ -277,10 +297,9 @@ def _protocol(index: ClusterIndex, probe: Probe, where: str) -> tuple[str, str, 
 
 
 def _timing(probe: Probe) -> tuple[str, str, str]:
-    """The field that leaves too little time: the first probe's delay unless single answers are slow."""
+    """The field that leaves too little time: the first probe's delay, or a single answer's for what ran well before."""
     name = "failureThreshold" if probe.word == "startupProbe" else "initialDelaySeconds"
-    if probe.handler == "exec" or (
-        probe.word == "livenessProbe" and (number(probe.spec, "initialDelaySeconds") or 0) >= 60
-    ):
+    late = (number(probe.spec, "initialDelaySeconds") or 0) >= 60 or not _ran_short(probe)
+    if probe.handler == "exec" or (probe.word == "livenessProbe" and late):
         name = "timeoutSeconds"
     return f"{probe.field}.{name}", text(probe.spec, name), ""

@@ -1,141 +1,151 @@
-"""What outside systems answer when they fail: server errors, and data that cannot be used.
+"""Systems outside that do not serve: what any client logs of them, whether the line names the host or only means it.
 
-A 5xx status is the server's own failure, 429 its refusal to serve (RFC 9110, 15.6; RFC 6585, 4). Records that a
-reader rejects for their form are the sender's failure as long as the reader itself did not change.
+A 5xx status is the server's own failure, 429 its refusal to serve (RFC 9110, 15.6; RFC 6585, 4); the words are in
+``foreign_failures``.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sre_bot.detectors.dependencies import calls_from
-from sre_bot.detectors.fields import dig, when
+from sre_bot.detectors.addresses import DEFAULT_PORTS
+from sre_bot.detectors.calls import Call
+from sre_bot.detectors.complaints import calls_from
+from sre_bot.detectors.foreign_failures import fails
 from sre_bot.detectors.index import ClusterIndex
-from sre_bot.detectors.loglines import RECENT
+from sre_bot.detectors.loglines import RECENT, SILENCE, is_calm, is_grave
 from sre_bot.detectors.outside import is_outside, outage
-from sre_bot.detectors.recovery import replica_sets
 from sre_bot.detectors.sightings import seen_line, seen_setting
-from sre_bot.detectors.troubles import Trouble, remarks, troubles
+from sre_bot.detectors.troubles import Trouble, remarks
 from sre_bot.domain.cluster import ObjectRef
 from sre_bot.domain.finding import Finding
 
-_DOMAIN = r"(?<![\w@.-])((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,})(?![\w-])"
-_ANSWERS = r"(?:answer|return|respond|repl|status|code|got|gave|fail|error|HTTP)\w*"
-_FAILED = r"(?:5\d\d|429)\b"
-_SERVER_ERROR = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"https?://(?:[^@\s/\"]*@)?{_DOMAIN}[^\s\"']*[^\n]{{0,80}}?(?<![\w.-]){_FAILED}(?!\s*m?s\b)",
-        rf"(?<![\w.:-]){_FAILED}(?!\s*m?s\b)[^\n]{{0,80}}?https?://(?:[^@\s/\"]*@)?{_DOMAIN}",
-        rf"{_DOMAIN}(?::\d+)?[^\n]{{0,30}}?\b{_ANSWERS}[\W_]{{1,4}}(?:\w+[\W_]{{1,3}}){{0,2}}{_FAILED}(?!\s*m?s\b)",
-        rf"(?<![\w.:-]){_FAILED}(?!\s*m?s\b)[^\n]{{0,30}}?\b(?:from|by|of|at)\s+{_DOMAIN}",
+_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
+_LABEL = (
+    r"(?:host|hostname|authority|upstream|server|endpoint|peer|remote|target|provider|addr|address|domain|gateway|sni"
+    r"|lookup|to|from|by|of|at|with|connect)"
+)
+_NAMED = re.compile(
+    rf"\w+://(?:[^@\s/\"]*@)?({_NAME})(?![\w-])"
+    rf"|(?:(?<![\w.-]){_LABEL}(?:[\"']?\s{{0,2}}[=:]\s{{0,2}}|\s{{1,2}})|\|)[\"'(]?({_NAME})(?![\w-])"
+    rf"|(?<![\w@.-])({_NAME})(?=[:\s]+(?:\d+\W+)?(?:answers?|respond\w*|return\w*|repl\w+|is|does|timed|failed))",
+    re.IGNORECASE,
+)
+_LINES_OF_ACCESS = re.compile(r'"(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS) \S+ HTTP/[\d.]+" \d{3} ')
+_PLAIN = frozenset(
+    re.findall(
+        r"\w+",
+        "url uri host hosts hostname endpoint api base server address addr port service services svc env config http"
+        " https key client www com net org example io eu us de co uk prod production staging v1 v2 data cloud app web"
+        " public external provider remote upstream target internal central north south east west default",
     )
 )
-_HOST = re.compile(rf"https?://(?:[^@\s/\"]*@)?{_DOMAIN}|{_DOMAIN}", re.IGNORECASE)
-_RECORD = re.compile(
-    r"\b(?:rows?|records?|columns?|fields?|lines?|feed|file|dump|export|payload|document|schema|header|element|entries"
-    r"|entry|dataset|message body|csv|xml|json)\b",
-    re.IGNORECASE,
-)
-_UNUSABLE = re.compile(
-    r"has no value|is (?:empty|missing|null|malformed|invalid|truncated|corrupt\w*|not valid)"
-    r"|are (?:empty|missing|invalid)|\d+ rows invalid"
-    r"|no longer (?:has|contains|matches)|does(?:n't| not) match|not match the (?:schema|format)|skipped|rejected"
-    r"|unexpected (?:column|field|element|format|header|value|end)|missing (?:column|field|element|header|value)"
-    r"|(?:cannot|can't|could not|couldn't|failed to|unable to) (?:be )?(?:parse|read|decode|convert|import)"
-    r"|unparsable|unparseable|invalid (?:row|record|line|value|date|number|format|checksum)|checksum mismatch"
-    r"|wrong number of (?:columns|fields)|schema (?:validation|violation|mismatch)",
-    re.IGNORECASE,
-)
-_GRAVE = re.compile(
-    r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|ERR)\b|level\W{1,4}(?:error|50|60|fatal)|\[error\]|^E,", re.IGNORECASE
-)
-_CALM = re.compile(r"(?<![\w-])(?:INFO|DEBUG|TRACE)(?![\w-])|level\W{1,4}(?:info|debug|trace|[123]0)\b|\[info\]")
-_FEED = re.compile(r"\b(?:feed|rows?|import\w*|csv|records?|dump|dataset)\b", re.IGNORECASE)
-_NAME = re.compile(r"\b[A-Z][A-Z0-9_-]{2,}\b")
-"""What data is named by: codes of currencies, airports, articles."""
-_LEVELS = frozenset(
-    {"ERROR", "WARN", "WARNING", "INFO", "DEBUG", "TRACE", "FATAL", "CRITICAL", "SEVERE", "GET", "POST"}
-)
-_OFTEN = 2
-_NEW = timedelta(hours=2)
+"""Parts of names that mean nothing by themselves."""
+_STORES = frozenset({5432, 3306, 6379, 27017, 5672, 5671, 9092, 4222, 2379, 9042, 1433, 1521, 11211, 389, 636})
+_SMALL = 50
+_OFTEN = 5
+_OFTEN_GRAVE = 3
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
-    """Read the logs of every workload for hosts outside that fail, then for data from outside that is of no use."""
-    for ref, lines in index.once(troubles).items():
-        for one in lines:
-            host = _failing_host(one.line.text)
-            if host and is_outside(index, ref, host):
-                yield outage(ref, host, f"{host} answers with errors", (seen_line(one.line),), one.line.first)
+    """Read the logs of every workload for hosts outside that fail it at present, and lastingly."""
     for ref, lines in index.once(remarks).items():
-        yield from _bad_data(index, ref, tuple(one for one in lines if _is_recent(index, one)))
+        told: dict[str, list[Trouble]] = defaultdict(list)
+        for one in lines:
+            host = _failing_host(index, ref, one.line.text)
+            if host:
+                told[host].append(one)
+        for host, failed in sorted(told.items()):
+            if _lasts(index, failed):
+                yield _finding(index, ref, host, failed)
 
 
-def _is_recent(index: ClusterIndex, one: Trouble) -> bool:
-    """Feeds are read now and then, so that their last failure may be the last word on them for a while."""
-    at, previous = one.line.at, one.line.previous
-    return one.line.is_present(index.now) or (at is not None and not previous and index.now - at <= RECENT)
+def _finding(index: ClusterIndex, ref: ObjectRef, host: str, failed: list[Trouble]) -> Finding:
+    lines = sorted(failed, key=lambda one: (one.line.at.timestamp() if one.line.at else 0.0, one.line.text))[-2:]
+    shown = tuple(seen_line(one.line) for one in lines)
+    if not any(host in piece.excerpt for piece in shown):
+        settings = (call.address.setting for call in _outside_calls(index, ref) if call.address.host == host)
+        shown = (*shown, *(seen_setting(setting) for setting in list(settings)[:1]))
+    since = min((one.line.first for one in failed if one.line.first), default=None)
+    return outage(ref, host, f"{host} fails to answer as it should", shown, since)
 
 
-def _failing_host(text: str) -> str:
-    if _CALM.search(text):
+def _lasts(index: ClusterIndex, failed: list[Trouble]) -> bool:
+    """Whether the failures are present and more than the weather, all lines of a host taken together."""
+    present = [one for one in failed if one.fatal or _is_present(index.now, one)]
+    count = sum(one.line.count for one in present)
+    lines = max((one.line.number + one.line.from_end for one in present), default=0)
+    grave = any(one.fatal or is_grave(one.line.text) for one in present)
+    if lines < _SMALL:
+        return count >= 1
+    return count >= (_OFTEN_GRAVE if grave else _OFTEN)
+
+
+def _is_present(now: datetime, one: Trouble) -> bool:
+    at, end = one.line.at, one.line.log_end
+    if at is None:
+        return one.line.is_present(now)
+    return not one.line.previous and now - at <= RECENT and (end or at) - at <= SILENCE
+
+
+def _failing_host(index: ClusterIndex, ref: ObjectRef, text: str) -> str:
+    """The host outside that a line says fails: named in it, else meant by it."""
+    if is_calm(text) or not fails(text):
         return ""
-    found = (match[1] for pattern in _SERVER_ERROR if (match := pattern.search(text)))
-    return next(found, "")
+    hosts = [next(group for group in match.groups() if group).lower() for match in _NAMED.finditer(text)]
+    configured = {call.address.host for call in _outside_calls(index, ref)}
+    hosts += sorted(host for host in configured if host in text)
+    for host in hosts:
+        if is_outside(index, ref, host) and (host in configured or _is_name(host, text)):
+            return host
+    calls = index.once(calls_from).get(ref, ())
+    inside = any(f"//{call.address.host}" in text or f"{call.address.host}:" in text for call in calls)
+    return "" if hosts or inside or not is_grave(text) or _LINES_OF_ACCESS.search(text) else _meant(index, ref, text)
 
 
-def _bad_data(index: ClusterIndex, ref: ObjectRef, lines: tuple[Trouble, ...]) -> Iterator[Finding]:
-    """Records that are refused for what stands in them, from the host that the line names, else from the only one."""
-    told = [one for one in lines if _RECORD.search(one.line.text) and _UNUSABLE.search(one.line.text)]
-    grave = [one for one in told if _GRAVE.search(one.line.text)]
-    if sum(one.line.count for one in grave) < _OFTEN:
-        return
-    since = min((one.line.first for one in told if one.line.first), default=None)
-    rollout = _rollout_before(index, ref, since)
-    if rollout is not None and not _missed_before(index, ref, told, rollout):
-        return
-    shown = tuple(seen_line(one.line) for one in told[-2:])
-    named = next((host for one in told if (host := _outside_host(index, ref, one.line.text))), "")
-    if named:
-        yield outage(ref, named, f"what {named} sends cannot be used", shown, since)
-        return
-    feeds = {
-        call.address.host: call.address.setting
-        for call in index.once(calls_from).get(ref, ())
-        if is_outside(index, ref, call.address.host)
-    }
-    if len(feeds) == 1 and any(_FEED.search(one.line.text) for one in grave):
-        host, setting = next(iter(feeds.items()))
-        yield outage(ref, host, f"what {host} sends cannot be used", (*shown, seen_setting(setting)), since)
+def _is_name(host: str, text: str) -> bool:
+    """Whether a dotted word that nothing is configured with is a host, and no file, module or logger."""
+    plausible = _DOMAINS.search(host) is not None and _FILES.search(host) is None
+    return f"://{host}" in text or f"@{host}" in text or plausible
 
 
-def _outside_host(index: ClusterIndex, ref: ObjectRef, text: str) -> str:
-    hosts = (match[1] or match[2] for match in _HOST.finditer(text))
-    configured = {call.address.host for call in index.once(calls_from).get(ref, ())}
-    return next(
-        (host for host in hosts if (f"://{host}" in text or host in configured) and is_outside(index, ref, host)), ""
-    )
+_DOMAINS = re.compile(r"\.(?:com|net|org|io|dev|app|cloud|info|biz|gov|edu|int|example|[a-z]{2})$")
+"""The top-level domains that outside systems usually have (https://www.iana.org/domains/root/db)."""
+
+_FILES = re.compile(
+    r"\.(?:ya?ml|json|xml|csv|tsv|txt|log|html?|css|js|ts|py|go|rb|php|java|class|jar|sh|sql|cfg|conf|ini|toml|properties"
+    r"|png|jpe?g|gif|webp|svg|ico|pdf|zip|gz|tar|mp[34]|parquet|avro|bin|tmp|lock|pem|crt|key|local|internal|svc)$"
+    r"|^(?:java|javax|org|com|net|io|sun|jdk|system|microsoft)\."
+)
 
 
-def _rollout_before(index: ClusterIndex, ref: ObjectRef, since: datetime | None) -> datetime | None:
-    """When the reader itself was rolled out, if shortly before: then its own change is the nearer explanation."""
-    revisions = [
-        created
-        for thing in index.once(replica_sets).get(ref, ())
-        if (created := when(dig(thing, "metadata", "creationTimestamp")))
-    ]
-    newest = max(revisions, default=None)
-    near = since is not None and newest is not None and len(revisions) > 1 and since - _NEW <= newest <= since
-    return newest if near else None
+def _outside_calls(index: ClusterIndex, ref: ObjectRef) -> list[Call]:
+    calls = index.once(calls_from).get(ref, ())
+    return [call for call in calls if is_outside(index, ref, call.address.host)]
 
 
-def _missed_before(index: ClusterIndex, ref: ObjectRef, told: list[Trouble], rollout: datetime) -> bool:
-    """Whether another workload missed what the record is about before the rollout, so that this cannot be the cause."""
-    names = {name for one in told for name in _NAME.findall(one.line.text)} - _LEVELS
-    return any(
-        one.line.first is not None and one.line.first < rollout and names & set(_NAME.findall(one.line.text))
-        for other, lines in index.once(remarks).items()
-        if other != ref and other.namespace == ref.namespace
-        for one in lines
-    )
+def _meant(index: ClusterIndex, ref: ObjectRef, text: str) -> str:
+    """The one host whose setting or name shares a telling word with the line; else the only one that speaks HTTP."""
+    calls, words = _outside_calls(index, ref), _words(text)
+    shared = {call.address.host for call in calls if _words(f"{call.address.setting.key} {call.address.host}") & words}
+    if len(shared) == 1:
+        return next(iter(shared))
+    hosts = {call.address.host for call in calls if call.address.scheme in ("http", "https")}
+    others = any(_speaks_http(call) for call in index.once(calls_from).get(ref, ()) if call.address.host not in hosts)
+    return next(iter(hosts)) if len(hosts) == 1 and not others and _HTTP.search(text) else ""
+
+
+_HTTP = re.compile(
+    r"\bhttps?\b|status|\bresponse\b|HttpRequestException|HttpClient|WebClient|RestTemplate", re.IGNORECASE
+)
+
+
+def _speaks_http(call: Call) -> bool:
+    scheme = call.address.scheme
+    return scheme in ("http", "https") or (call.address.port not in _STORES and DEFAULT_PORTS.get(scheme) is None)
+
+
+def _words(text: str) -> frozenset[str]:
+    parts = re.findall(r"[A-Za-z][a-z0-9]+|[A-Z0-9]{2,}", text)
+    return frozenset(part.lower() for part in parts if len(part) > 2 or not part.isalpha()) - _PLAIN

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from sre_bot.detectors.aftermath import REMEMBERED, aftermath
+from sre_bot.detectors.events import Event
 from sre_bot.detectors.fields import condition, dig, when
 from sre_bot.detectors.index import ClusterIndex, Workload, revision
 from sre_bot.detectors.pods import Pod
+from sre_bot.detectors.revisions import replica_sets
 from sre_bot.detectors.sightings import seen_end, seen_event, seen_field
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
@@ -19,8 +22,8 @@ _NODE_TROUBLE = (
     "EvictionThresholdMet",
 )
 _SLACK = timedelta(minutes=1)
-REMEMBERED = timedelta(hours=24)
-"""How long a trouble that is over is still worth telling of."""
+_WAIT = timedelta(minutes=2)
+"""How long a new pod may wait for a node, a volume or an image: that is no trouble yet."""
 
 
 def assess(index: ClusterIndex) -> Iterator[Finding]:
@@ -71,14 +74,23 @@ def _past(index: ClusterIndex, workload: Workload) -> Iterator[Evidence]:
             ended = container.ended_at
             if container.recovered(index.now) and ended and index.now - ended <= REMEMBERED:
                 yield seen_end(container)
-        for event in index.events_of(pod.ref)[-3:]:
-            over = event.at is not None and pod.ready_since is not None and event.at <= pod.ready_since + _SLACK
-            if event.warning and over and not (event.reason == "Unhealthy" and not _restarted(pod)):
-                yield seen_event(event)
+        warnings = (event for event in index.events_of(pod.ref) if event.warning and _told_of_trouble(pod, event))
+        yield from (seen_event(event) for event in list(warnings)[-3:])
+    yield from aftermath(index, workload)
     yield from _rolled_back(index, workload)
     for pod in index.pods_by_workload.get(workload.ref, ()):
         if not pod.current:
-            yield from (seen_event(event) for event in index.events_of(pod.ref)[-3:] if event.warning)
+            warnings = [event for event in index.events_of(pod.ref) if event.warning and event.reason != "Unhealthy"]
+            yield from (seen_event(event) for event in warnings[-3:])
+
+
+def _told_of_trouble(pod: Pod, event: Event) -> bool:
+    """Whether a warning is of a trouble before the pod was ready: no probe of a starting program, no short wait."""
+    if event.at is None or pod.ready_since is None or event.at > pod.ready_since + _SLACK:
+        return False
+    if event.reason == "Unhealthy":
+        return _restarted(pod)
+    return pod.created is None or pod.ready_since - pod.created > _WAIT or _restarted(pod)
 
 
 def _rolled_back(index: ClusterIndex, workload: Workload) -> Iterator[Evidence]:
@@ -92,14 +104,6 @@ def _rolled_back(index: ClusterIndex, workload: Workload) -> Iterator[Evidence]:
         made, kept = (when(dig(thing, "metadata", "creationTimestamp")) for thing in (one, newest))
         if made and kept and kept < made and index.now - made <= REMEMBERED and dig(one, "spec", "replicas") == 0:
             yield seen_field(ObjectRef.of(one), "spec.replicas", 0, made)
-
-
-def replica_sets(index: ClusterIndex) -> dict[ObjectRef, tuple[KubernetesObject, ...]]:
-    """The ReplicaSets of each workload."""
-    found: dict[ObjectRef, list[KubernetesObject]] = {}
-    for thing in index.of_kind("ReplicaSet"):
-        found.setdefault(index.owner_of(thing), []).append(thing)
-    return {ref: tuple(things) for ref, things in found.items()}
 
 
 def _restarted(pod: Pod) -> bool:

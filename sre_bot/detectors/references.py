@@ -13,7 +13,7 @@ from sre_bot.detectors.addresses import nearest
 from sre_bot.detectors.calls import configurations
 from sre_bot.detectors.configuration import Configuration, Reference, keys_of
 from sre_bot.detectors.events import Event
-from sre_bot.detectors.fields import text
+from sre_bot.detectors.fields import dig, mappings, text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.sightings import seen_event, seen_field, seen_waiting
@@ -42,6 +42,27 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
         stated = tuple(_complaints(index, workload))
         for reference in configuration.references:
             yield from _reference(index, workload, configuration, reference, stated)
+        if any(not pod.ready and not pod.ended for pod in workload.pods):
+            yield from _sub_paths(index, workload)
+
+
+def _sub_paths(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
+    """A ``subPath`` that is no key of the mounted object: the kubelet makes an empty folder of that name instead.
+
+    https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath
+    """
+    volumes = {text(one, "name"): one for one in mappings(workload.spec, "volumes")}
+    for group in ("initContainers", "containers"):
+        for position, container in enumerate(mappings(workload.spec, group)):
+            for place, mount in enumerate(mappings(container, "volumeMounts")):
+                wanted, volume = text(mount, "subPath"), volumes.get(text(mount, "name"), {})
+                field = f"{workload.field}.{group}[{position}].volumeMounts[{place}].subPath"
+                for kind, word, naming in (("ConfigMap", "configMap", "name"), ("Secret", "secret", "secretName")):
+                    name, whole = text(volume, word, naming), not dig(volume, word, "items")
+                    thing = index.get(kind, workload.ref.namespace, name) if name and wanted and whole else None
+                    if thing is not None and wanted.split("/")[0] not in keys_of(thing):
+                        reference = Reference(kind, name, wanted, field, text(container, "name"), optional=False)
+                        yield _missing_key(index, workload, reference, ())
 
 
 def _complaints(index: ClusterIndex, workload: Workload) -> Iterator[Complaint]:
@@ -131,7 +152,7 @@ def _missing_key(index: ClusterIndex, workload: Workload, reference: Reference, 
     holder = ObjectRef(kind=reference.kind, namespace=workload.ref.namespace, name=reference.name)
     known = keys_of(index.find(holder) or {})
     close = nearest(reference.key, known, 0.5) or (known[0] if len(known) == 1 else "")
-    field = reference.field if reference.field.endswith("key") else f"{reference.field}.key"
+    field = reference.field if reference.field.endswith(("key", "subPath")) else f"{reference.field}.key"
     return Finding(
         kind=FaultKind.MISSING_KEY,
         object=workload.ref,

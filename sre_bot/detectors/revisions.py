@@ -21,6 +21,19 @@ def previous_revisions(index: ClusterIndex) -> dict[ObjectRef, KubernetesObject]
     return {owner: sorted(sets, key=_age)[-2] for owner, sets in owned.items() if len(sets) > 1}
 
 
+def replica_sets(index: ClusterIndex) -> dict[ObjectRef, tuple[KubernetesObject, ...]]:
+    """The ReplicaSets of each workload."""
+    found: dict[ObjectRef, list[KubernetesObject]] = {}
+    for thing in index.of_kind("ReplicaSet"):
+        found.setdefault(index.owner_of(thing), []).append(thing)
+    return {ref: tuple(things) for ref, things in found.items()}
+
+
+def newest_revisions(index: ClusterIndex) -> dict[ObjectRef, KubernetesObject]:
+    """The newest ReplicaSet of every workload that has any."""
+    return {ref: max(sets, key=_age) for ref, sets in index.once(replica_sets).items()}
+
+
 def _age(thing: KubernetesObject) -> tuple[int, str, str]:
     return (revision(thing), text(thing, "metadata", "creationTimestamp"), text(thing, "metadata", "name"))
 

@@ -6,18 +6,26 @@ https://kubernetes.io/docs/concepts/workloads/controllers/deployment/, …/run-a
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
-from sre_bot.detectors.calls import callers, selected_workloads
+from sre_bot.detectors.calls import callers, names, selected_workloads, selecting
+from sre_bot.detectors.complaints import complaints
 from sre_bot.detectors.events import Event
 from sre_bot.detectors.fields import condition, dig, mapping, mappings, number, steps, text, when
+from sre_bot.detectors.idle import is_other_half, sleeps
 from sre_bot.detectors.index import ClusterIndex, Workload
+from sre_bot.detectors.loglines import LogLine
 from sre_bot.detectors.selectors import matches_selector
-from sre_bot.detectors.sightings import seen_event, seen_field
+from sre_bot.detectors.sightings import seen_event, seen_field, seen_line
+from sre_bot.detectors.troubles import troubles
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _LONG_SETTLING = 600
+_SEVERAL = re.compile(r"more than one PodDisruptionBudget")
+_WARM_UP = timedelta(minutes=5)
+_NO_METRIC = re.compile(r"Failed(?:Get|Compute)")
 _MISSING_REQUEST = re.compile(r"missing request for (\w+)(?: in container ([\w.-]+))?")
 
 
@@ -30,13 +38,14 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
             yield from _stuck(workload)
     for budget in index.of_kind("PodDisruptionBudget"):
         yield from _budget(index, budget)
+    yield from _overlapping(index)
     for scaler in index.of_kind("HorizontalPodAutoscaler"):
         yield from _scaler(index, scaler)
 
 
 def _zero(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
     """``spec.replicas: 0`` where somebody wants the pods: a Service that is called or exposed, or an autoscaler."""
-    if workload.thing == {} or dig(workload.thing, "spec", "replicas") != 0:
+    if workload.thing == {} or dig(workload.thing, "spec", "replicas") != 0 or sleeps(index, workload):
         return
     wanting = tuple(_wanting(index, workload))
     if not wanting:
@@ -63,13 +72,41 @@ def _wanting(index: ClusterIndex, workload: Workload) -> Iterator[ObjectRef]:
         for thing in index.of_kind(kind, workload.ref.namespace)
         for value in _service_names(thing)
     }
-    for service in index.of_kind("Service", workload.ref.namespace):
+    for service in index.once(selecting).get(workload.ref, ()):
         ref = ObjectRef.of(service)
-        if any(one.ref == workload.ref for one in selected_workloads(index, service)):
-            if any(one.ref != workload.ref and one.pods for one in selected_workloads(index, service)):
-                continue
-            if index.once(callers).get(ref) or ref.name in routed:
-                yield ref
+        if any(one.ref != workload.ref and one.pods for one in selected_workloads(index, service)):
+            continue
+        if index.once(callers).get(ref) or ref.name in routed or ref in index.once(_missed):
+            yield ref
+    for scaler in index.of_kind("HorizontalPodAutoscaler", workload.ref.namespace):
+        if _scales_up(scaler, workload.ref) and not is_other_half(index, workload):
+            yield ObjectRef.of(scaler)
+
+
+def _scales_up(scaler: KubernetesObject, ref: ObjectRef) -> bool:
+    """Whether an autoscaler would keep pods of a workload: 0 replicas switch it off.
+
+    https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#implicit-maintenance-mode-deactivation
+    """
+    target = mapping(scaler, "spec", "scaleTargetRef")
+    return (text(target, "kind"), text(target, "name")) == (ref.kind, ref.name)
+
+
+def _missed(index: ClusterIndex) -> frozenset[ObjectRef]:
+    """The Services that somebody calls in vain at present, wherever the address comes from."""
+    return frozenset(
+        ObjectRef.of(service)
+        for ref, told in index.once(complaints).items()
+        for one in told
+        if ref in index.workload_by_ref
+        and (service := index.once(names).resolve(one.failure.host, index.workload_by_ref[ref]).service) is not None
+    )
+
+
+def is_parked(index: ClusterIndex, service: KubernetesObject) -> bool:
+    """Whether all that a Service selects is scaled to 0, and nobody calls or exposes it: put aside on purpose."""
+    behind = selected_workloads(index, service)
+    return bool(behind) and not any(one.pods or one.replicas or any(_wanting(index, one)) for one in behind)
 
 
 def _service_names(thing: KubernetesObject) -> Iterator[str]:
@@ -153,7 +190,8 @@ def _budget(index: ClusterIndex, budget: KubernetesObject) -> Iterator[Finding]:
     drained = [node for node in index.of_kind("Node") if dig(node, "spec", "unschedulable") is True]
     names = {ObjectRef.of(node).name for node in drained}
     told = index.once(_blocked_evictions)
-    if not told and not any(pod.node in names for one in guarded for pod in one.pods):
+    logged = index.once(_logged_evictions)
+    if not told and not logged and not any(pod.node in names for one in guarded for pod in one.pods):
         return
     name = "minAvailable" if "minAvailable" in mapping(budget, "spec") else "maxUnavailable"
     yield Finding(
@@ -168,8 +206,9 @@ def _budget(index: ClusterIndex, budget: KubernetesObject) -> Iterator[Finding]:
             seen_field(ref, f"spec.{name}", dig(budget, "spec", name)),
             seen_field(ref, "status.disruptionsAllowed", 0),
             *(seen_event(event) for event in told[-1:]),
+            *(seen_line(line) for line in logged[-1:]),
         ),
-        hurts=tuple(one.ref for one in guarded),
+        hurts=(*(one.ref for one in guarded), *index.once(_drainers)),
     )
 
 
@@ -177,13 +216,85 @@ def _scaler(index: ClusterIndex, scaler: KubernetesObject) -> Iterator[Finding]:
     """``AbleToScale`` and ``ScalingActive`` say whether it can act at all."""
     for kind in ("AbleToScale", "ScalingActive"):
         entry = condition(scaler, kind)
-        if entry.get("status") == "False" and entry.get("reason") != "ScalingDisabled":
+        if entry.get("status") == "False" and entry.get("reason") != "ScalingDisabled" and not _warms_up(index, entry):
             yield _cannot_scale(index, scaler, kind, entry)
             return
+    told = [event for event in index.events_of(scaler) if event.warning and _NO_METRIC.match(event.reason)]
+    if told and not mappings(scaler, "status", "conditions"):
+        entry = {"message": told[-1].message, "reason": told[-1].reason}
+        finding = _cannot_scale(index, scaler, "ScalingActive", entry)
+        observed = finding.observed if finding.observed in told[-1].message else told[-1].message[:80]
+        evidence = (seen_event(told[-1]), *finding.evidence[1:])
+        yield finding.model_copy(update={"observed": observed, "evidence": evidence, "since": told[-1].first})
+
+
+def _warms_up(index: ClusterIndex, entry: dict[str, Any]) -> bool:
+    """Whether the metrics of new pods are only on their way: they come a minute or so after the pods."""
+    since = when(entry.get("lastTransitionTime"))
+    early = since is not None and index.now - since <= _WARM_UP
+    return early and "did not receive metrics" in text(entry, "message")
 
 
 def _blocked_evictions(index: ClusterIndex) -> tuple[Event, ...]:
     return tuple(event for event in index.events if "disruption budget" in event.message)
+
+
+def _overlapping(index: ClusterIndex) -> Iterator[Finding]:
+    """Pods of two budgets cannot be evicted at all: the API answers with 500 and a log tells of it.
+
+    https://kubernetes.io/docs/tasks/run-application/configure-pdb/#arbitrary-controllers-and-selectors
+    """
+    lines = [one.line for found in index.once(troubles).values() for one in found if _SEVERAL.search(one.line.text)]
+    if not lines:
+        return
+    budgets = sorted(index.of_kind("PodDisruptionBudget"), key=lambda one: text(one, "metadata", "creationTimestamp"))
+    for place, later in enumerate(budgets):
+        ref, selector = ObjectRef.of(later), mapping(later, "spec", "selector")
+        for earlier in budgets[:place]:
+            other = mapping(earlier, "spec", "selector")
+            both = [
+                one.ref
+                for one in index.workloads_in(ref.namespace)
+                if ObjectRef.of(earlier).namespace == ref.namespace
+                and matches_selector(selector, one.labels)
+                and matches_selector(other, one.labels)
+            ]
+            if both:
+                yield _shared(ref, selector, ObjectRef.of(earlier), tuple(both), lines[-1])
+
+
+def _shared(
+    ref: ObjectRef, selector: dict[str, Any], other: ObjectRef, both: tuple[ObjectRef, ...], line: LogLine
+) -> Finding:
+    return Finding(
+        kind=FaultKind.PDB_BLOCKS,
+        object=ref,
+        field="spec.selector",
+        observed=ref.name,
+        expected="",
+        message=f"The budgets {ref.name} and {other.name} both guard {both[0].name}, so its pods cannot be evicted.",
+        directness="stated",
+        evidence=(
+            seen_line(line),
+            seen_field(ref, "metadata.name", ref.name),
+            seen_field(ref, "spec.selector", selector),
+            seen_field(other, "metadata.name", other.name),
+        ),
+        since=line.first,
+        hurts=(*both, other),
+    )
+
+
+def _logged_evictions(index: ClusterIndex) -> tuple[LogLine, ...]:
+    """What drains and node patchers log: the API's refusal makes no event (…/disruptions/, 429 Too Many Requests)."""
+    lines = (one.line for found in index.once(troubles).values() for one in found)
+    return tuple(line for line in lines if "disruption budget" in line.text)
+
+
+def _drainers(index: ClusterIndex) -> tuple[ObjectRef, ...]:
+    """The workloads that log such a refusal."""
+    found = index.once(troubles).items()
+    return tuple(ref for ref, told in found if any("disruption budget" in one.line.text for one in told))
 
 
 def _cannot_scale(index: ClusterIndex, scaler: KubernetesObject, kind: str, entry: dict[str, Any]) -> Finding:

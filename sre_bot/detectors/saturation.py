@@ -6,8 +6,10 @@ Sources: metrics.k8s.io (PodMetrics) and the autoscaler's status
 
 from collections.abc import Iterator
 
-from sre_bot.detectors.fields import condition, mapping, mappings, number, quantity, text
+from sre_bot.detectors.demand import at_maximum
+from sre_bot.detectors.fields import mappings, quantity, text
 from sre_bot.detectors.index import ClusterIndex
+from sre_bot.detectors.load import surging
 from sre_bot.detectors.pods import Container, Pod
 from sre_bot.detectors.sightings import seen_field, seen_in
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
@@ -22,8 +24,9 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
         measured = index.get("PodMetrics", pod.ref.namespace, pod.ref.name)
         for entry in mappings(measured, "containers"):
             yield from _use(pod, measured or {}, entry)
-    for scaler in index.of_kind("HorizontalPodAutoscaler"):
-        yield from _at_maximum(index, scaler)
+    for ref, scaler in index.once(at_maximum).items():
+        if ref not in index.once(surging):
+            yield _at_maximum(ref, scaler)
 
 
 def _use(pod: Pod, measured: KubernetesObject, entry: dict[str, object]) -> Iterator[Finding]:
@@ -45,41 +48,17 @@ def _use(pod: Pod, measured: KubernetesObject, entry: dict[str, object]) -> Iter
     )
 
 
-def _at_maximum(index: ClusterIndex, scaler: KubernetesObject) -> Iterator[Finding]:
-    """At ``maxReplicas``, told to be limited, and still above the target."""
-    limited = condition(scaler, "ScalingLimited")
-    most = number(scaler, "spec", "maxReplicas")
-    full = limited.get("status") == "True" and text(limited, "reason") == "TooManyReplicas"
-    if (
-        not full
-        or most is None
-        or (number(scaler, "status", "currentReplicas") or 0) < most
-        or not _above_target(scaler)
-    ):
-        return
-    target = mapping(scaler, "spec", "scaleTargetRef")
-    ref = ObjectRef(kind=text(target, "kind"), namespace=ObjectRef.of(scaler).namespace, name=text(target, "name"))
-    yield Finding(
+def _at_maximum(ref: ObjectRef, scaler: KubernetesObject) -> Finding:
+    """At ``maxReplicas``, told to be limited, and still above the target, though nobody asks for more than before."""
+    most = text(scaler, "spec", "maxReplicas")
+    return Finding(
         kind=FaultKind.CPU_SATURATION,
         object=ref,
         field="",
-        observed=str(most),
+        observed=most,
         expected="",
         message=f"{ref.name} needs more than the {most} replicas that its autoscaler may start.",
         directness="stated",
         evidence=(seen_in(scaler, "spec.maxReplicas"), seen_in(scaler, "status.currentMetrics")),
         hurts=(ObjectRef.of(scaler),),
-    )
-
-
-def _above_target(scaler: KubernetesObject) -> bool:
-    wanted = [
-        number(metric, "resource", "target", "averageUtilization") for metric in mappings(scaler, "spec", "metrics")
-    ]
-    present = [
-        number(metric, "resource", "current", "averageUtilization")
-        for metric in mappings(scaler, "status", "currentMetrics")
-    ]
-    return any(
-        now is not None and goal is not None and now > goal * 1.1 for now, goal in zip(present, wanted, strict=False)
     )

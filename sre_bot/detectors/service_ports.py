@@ -4,19 +4,24 @@ Kubernetes records no event for any of these, and a wrong number leaves all obje
 (https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from sre_bot.detectors.addresses import has_selector, likeness
 from sre_bot.detectors.calls import callers, common_port, names, selected_workloads
-from sre_bot.detectors.dependencies import Complaint, complaints
+from sre_bot.detectors.complaints import Complaint, complaints
 from sre_bot.detectors.endpoints import declares_ports, empty_endpoints, hurt_by, port_entries, serves, target_of
 from sre_bot.detectors.fields import mapping, mappings, number, text, whole
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.listening import listening, listening_ports
 from sre_bot.detectors.sightings import seen_field, seen_setting
+from sre_bot.detectors.troubles import troubles
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
+
+_MONITORING = re.compile(r"metric|prom|admin|manage|health|probe|debug|pprof|actuator", re.IGNORECASE)
+_UNKNOWN_PATH = re.compile(r"\b(?:404|405|501)\b|not found", re.IGNORECASE)
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
@@ -38,6 +43,9 @@ def _port(
     if _is_spare(index, service, port, workloads):
         return
     if any(serves(one, target) and not _differs_in_protocol(one, target, port) for one in workloads):
+        if meant := _confused(index, service, port, workloads):
+            yield _wrong_port(index, service, field, port, workloads, [meant])
+            return
         elsewhere = _listens_elsewhere(index, service, target, workloads)
         if elsewhere:
             yield _wrong_port(index, service, field, port, workloads, elsewhere)
@@ -158,6 +166,51 @@ def _wrong_port(
         directness="inferred" if target.isdecimal() else "stated",
         evidence=(*evidence[:5], *empty_endpoints(index, ref)),
         hurts=hurt_by(index, ref, workloads),
+    )
+
+
+def _confused(
+    index: ClusterIndex, service: KubernetesObject, port: dict[str, Any], workloads: tuple[Workload, ...]
+) -> int | None:
+    """The container port that a Service's port must mean where it leads to one of another name.
+
+    Two ports of a Service that lead to each other's namesakes are swapped; a port that is called and leads to one
+    named for monitoring misses the program itself.
+    """
+    target = target_of(port)
+    names = {text(entry, "containerPort"): text(entry, "name") for one in workloads for _, entry in port_entries(one)}
+    numbers = {name: number for number, name in names.items() if name}
+    reached = target if target in numbers else names.get(target, "")
+    own = text(port, "name")
+    others = {
+        text(other, "name"): target_of(other) for other in mappings(service, "spec", "ports") if other is not port
+    }
+    swapped = own in numbers and reached not in ("", own) and others.get(reached) in (own, numbers.get(own))
+    if swapped:
+        return int(numbers[own])
+    main = [number for name, number in numbers.items() if not _MONITORING.search(name)]
+    monitors = _MONITORING.search(f"{ObjectRef.of(service).name} {own} {text(port, 'port')}")
+    if (
+        reached
+        and _MONITORING.search(reached)
+        and not monitors
+        and len(main) == 1
+        and _is_complained_of(index, service)
+    ):
+        return int(main[0])
+    return None
+
+
+def _is_complained_of(index: ClusterIndex, service: KubernetesObject) -> bool:
+    """Whether callers log that the Service answers with errors: a path that it does not know, or none at all."""
+    ref, name = ObjectRef.of(service), ObjectRef.of(service).name
+    if index.once(failed_calls).get(ref):
+        return True
+    calling = {call.workload.ref for call in index.once(callers).get(ref, ())}
+    return any(
+        re.search(rf"\b{re.escape(name)}\b", one.line.text) and _UNKNOWN_PATH.search(one.line.text)
+        for client in calling
+        for one in index.once(troubles).get(client, ())
     )
 
 

@@ -10,7 +10,9 @@ well: with ``restartPolicy: Always`` it is restarted for ever
 import re
 from collections.abc import Iterator
 
-from sre_bot.detectors.fields import dig, sequence, text
+from sre_bot.detectors.commands import is_shell_syntax, unfound_word, unknown_word
+from sre_bot.detectors.events import Event
+from sre_bot.detectors.fields import dig, mappings, sequence, text
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.onset import failing_since
 from sre_bot.detectors.pods import Container
@@ -19,24 +21,16 @@ from sre_bot.detectors.troubles import Trouble, troubles
 from sre_bot.domain.finding import Directness, Evidence, FaultKind, Finding
 
 _CANNOT_RUN = re.compile(
-    r"executable file not found|no such file or directory|permission denied|not a directory|StartError"
-    r"|starting container process"
-)
-_EXEC = re.compile(r'exec: "([^"]+)"|(?:stat|exec) (\S+?):')
-_NOT_FOUND = re.compile(
-    r"(?:sh|bash|ash|dash)?:? ?(?:line \d+: |\d+: )?([\w./-]+): (?:command )?not found|can't open '([^']+)'"
-    r"|can't open file '([^']+)'|Cannot find module '([^']+)'|Unable to access jarfile (\S+)"
-    r"|no such file or directory: '?([^'\s]+)"
-    r"|Could not find or load main class (\S+)|No module named ['\"]?([\w.]+)"
-)
-_WRONG_WORD = re.compile(
-    r"(?:unknown|unrecogni[sz]ed|invalid|no such|unsupported|illegal|bad) (?:shorthand )?(?:flag|option|argument"
-    r"|command|subcommand)s?"
-    r"[:\s'\"`]*(?:in |provided but not defined: )?[\"'`]?(-{0,2}[\w][\w.-]*)|flag provided but not defined: (-[\w.-]+)"
-    r"|unrecognized arguments?: (\S+)|Error: unknown command \"([^\"]+)\"",
+    r"executable file|no such file or directory|permission denied|not a directory|is a directory|StartError"
+    r"|starting container process|no command specified|chdir to cwd",
     re.IGNORECASE,
 )
-_FORMAT = re.compile(r"exec format error|exec user process caused")
+_MOUNTING = re.compile(
+    r'error mounting [\\"]*([^"\\ ]+)[\\"]* to rootfs at [\\"]*([^"\\ ]+)'
+    r'|failed to prepare subPath for volumeMount "([^"]+)"'
+)
+_EXEC = re.compile(r'exec: \\?"([^"\\]+)\\?"|executable file `([^`]+)`|(?:stat|exec) (\S+?):')
+_FORMAT = re.compile(r"exec format error|exec user process caused", re.IGNORECASE)
 _NON_ROOT = re.compile(r"runAsNonRoot")
 
 
@@ -45,19 +39,38 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
     for pod in index.current_pods:
         for container in pod.containers:
             if container.waiting in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
-                yield from _not_created(index, container)
-            if container.fails(index.now) and container.exit_code is not None:
+                yield from _not_created(index, container, container.waiting_message, (seen_waiting(container),))
+            elif hooked := _hook_told(index, container):
+                yield _hook(container, hooked)
+            elif container.fails(index.now) and container.exit_code is not None:
                 yield from _ended(index, container)
-            if container.waiting == "PostStartHookError":
-                yield _hook(container)
+            elif container.waiting == "CrashLoopBackOff":
+                for event in _failures(index, container)[-1:]:
+                    yield from _not_created(index, container, event.message, (seen_event(event),))
 
 
-def _not_created(index: ClusterIndex, container: Container) -> Iterator[Finding]:
-    said = container.waiting_message
+def _hook_told(index: ClusterIndex, container: Container) -> tuple[Evidence, ...]:
+    """The kubelet's word that the start hook failed: it kills the container, whose end tells nothing of it."""
+    if container.waiting == "PostStartHookError":
+        return (seen_waiting(container),)
+    told = [
+        event
+        for event in index.events_of(container.pod.ref)
+        if event.reason == "FailedPostStartHook" and event.speaks_of(container.name)
+    ]
+    hooked = dig(container.spec, "lifecycle", "postStart") is not None and container.fails(index.now)
+    return tuple(seen_event(event) for event in told[-1:]) if hooked else ()
+
+
+def _not_created(
+    index: ClusterIndex, container: Container, said: str, evidence: tuple[Evidence, ...]
+) -> Iterator[Finding]:
     if _NON_ROOT.search(said):
         yield _non_root(container)
+    elif mounting := _MOUNTING.search(said):
+        yield _mount(container, mounting, said, evidence)
     elif container.waiting != "CreateContainerConfigError" and _CANNOT_RUN.search(said):
-        yield _command(index, container, _named(said), said, (seen_waiting(container),), "stated")
+        yield _command(index, container, _named(said), said, evidence, "stated")
 
 
 def _ended(index: ClusterIndex, container: Container) -> Iterator[Finding]:
@@ -66,8 +79,13 @@ def _ended(index: ClusterIndex, container: Container) -> Iterator[Finding]:
     formats = [one for one in lines if _FORMAT.search(one.line.text)]
     if text(container.last_end, "reason") in ("StartError", "ContainerCannotRun") or container.exit_code == 128:
         if "OOM-killed" not in said:
-            shown = (seen_end(container), *_failed_events(index, container))
-            yield _command(index, container, _named(said), said, shown, "stated")
+            shown = (seen_end(container), *(seen_event(event) for event in _failures(index, container)[-1:]))
+            mounting = _MOUNTING.search(said)
+            yield (
+                _mount(container, mounting, said, shown)
+                if mounting
+                else _command(index, container, _named(said), said, shown, "stated")
+            )
     elif formats:
         yield _wrong_platform(container, seen_line(formats[-1].line))
     elif container.exit_code in (126, 127):
@@ -81,8 +99,8 @@ def _ended(index: ClusterIndex, container: Container) -> Iterator[Finding]:
 
 
 def _not_executable(index: ClusterIndex, container: Container, lines: tuple[Trouble, ...]) -> Finding:
-    named = next((match for one in reversed(lines) if (match := _NOT_FOUND.search(one.line.text))), None)
-    word = _group(named) if named else _first_word(container)
+    named = next((word for one in reversed(lines) if (word := unfound_word(one.line.text))), "")
+    word = named or _first_word(container)
     shown = (seen_end(container), *(seen_line(one.line) for one in lines[-2:]))
     return _command(index, container, word, f"exit code {container.exit_code}", shown, "stated")
 
@@ -90,10 +108,11 @@ def _not_executable(index: ClusterIndex, container: Container, lines: tuple[Trou
 def _rejected_word(container: Container, lines: tuple[Trouble, ...]) -> tuple[str, Trouble] | None:
     """A word of the command or the arguments that the program does not know or does not find; the newest line first."""
     for one in reversed(lines):
-        for pattern in (_WRONG_WORD, _NOT_FOUND):
-            word = _group(pattern.search(one.line.text))
+        for word in (unknown_word(one.line.text), unfound_word(one.line.text)):
             if _is_ours(container, word):
                 return word, one
+        if is_shell_syntax(one.line.text) and _overrides(container):
+            return _last_word(container), one
     return None
 
 
@@ -123,17 +142,23 @@ def _own_end(index: ClusterIndex, container: Container, *, quiet: bool) -> Itera
 
 def _is_ours(container: Container, word: str) -> bool:
     """Whether the command or the arguments hold a word that the program rejects."""
-    said = " ".join(str(part) for group in ("command", "args") for part in sequence(container.spec, group))
-    return bool(word) and word.strip("'\"") in said
+    return bool(word) and word.strip("'\"") in " ".join(_words(container))
 
 
 def _overrides(container: Container) -> bool:
     return bool(sequence(container.spec, "command") or sequence(container.spec, "args"))
 
 
+def _words(container: Container) -> list[str]:
+    return [str(part) for group in ("command", "args") for part in sequence(container.spec, group)]
+
+
 def _first_word(container: Container) -> str:
-    words = [str(part) for group in ("command", "args") for part in sequence(container.spec, group)]
-    return words[0] if words else ""
+    return next(iter(_words(container)), "")
+
+
+def _last_word(container: Container) -> str:
+    return next(reversed(_words(container)), "")
 
 
 def _named(said: str) -> str:
@@ -145,13 +170,13 @@ def _group(match: re.Match[str] | None) -> str:
     return next((group for group in match.groups() if group), "") if match else ""
 
 
-def _failed_events(index: ClusterIndex, container: Container) -> tuple[Evidence, ...]:
-    events = [
+def _failures(index: ClusterIndex, container: Container) -> list[Event]:
+    """What the kubelet says of the last attempts to start a container."""
+    return [
         event
         for event in index.events_of(container.pod.ref)
         if event.reason == "Failed" and event.speaks_of(container.name)
     ]
-    return tuple(seen_event(event) for event in events[-1:])
 
 
 def _place(container: Container, word: str) -> tuple[str, str]:
@@ -227,20 +252,38 @@ def _non_root(container: Container) -> Finding:
     )
 
 
-def _hook(container: Container) -> Finding:
+def _hook(container: Container, told: tuple[Evidence, ...]) -> Finding:
     command = dig(container.spec, "lifecycle", "postStart")
+    field = f"{container.field}.lifecycle.postStart"
+    words = [str(part) for part in sequence(command, "exec", "command")]
     return Finding(
         kind=FaultKind.INVALID_COMMAND,
         object=container.workload,
-        field=f"{container.field}.lifecycle.postStart",
-        observed="PostStartHookError",
+        field=field,
+        observed=words[-1] if words else "postStart",
         expected="",
         message=f"The postStart hook of container {container.name} of {container.workload.name} fails.",
         directness="stated",
-        evidence=(
-            seen_waiting(container),
-            seen_field(container.workload, f"{container.field}.lifecycle.postStart", command),
-        ),
+        evidence=(*told, seen_field(container.workload, field, command)),
+        since=container.pod.created,
+        container=container.name,
+    )
+
+
+def _mount(container: Container, match: re.Match[str], said: str, evidence: tuple[Evidence, ...]) -> Finding:
+    """A volume that cannot be laid over its place: a folder over a file, a path below it that is not there."""
+    mounts = mappings(container.spec, "volumeMounts")
+    place = next((n for n, one in enumerate(mounts) if text(one, "mountPath") == match[2]), 0)
+    field = f"{container.field}.volumeMounts[{place}]"
+    return Finding(
+        kind=FaultKind.INVALID_CONFIG,
+        object=container.workload,
+        field=field,
+        observed=match[2] or match[3],
+        expected="",
+        message=f"A volume of container {container.name} of {container.workload.name} cannot be mounted: {said[:200]}.",
+        directness="stated",
+        evidence=(*evidence, seen_field(container.workload, field, mounts[place] if mounts else {})),
         since=container.pod.created,
         container=container.name,
     )

@@ -7,14 +7,16 @@ from typing import Any, Literal
 from sre_bot.detectors.addresses import has_selector
 from sre_bot.detectors.calls import names, selected_workloads
 from sre_bot.detectors.code import present_traces
-from sre_bot.detectors.dependencies import complaints
+from sre_bot.detectors.complaints import complaints
 from sre_bot.detectors.fields import condition, mapping, mappings, number, text, when
+from sre_bot.detectors.idle import sleeps
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.loglines import earliest
 from sre_bot.detectors.measurements import measures
 from sre_bot.detectors.onset import failing_since
 from sre_bot.detectors.outside import is_outside
 from sre_bot.detectors.pods import Pod
+from sre_bot.detectors.rollouts import is_parked
 from sre_bot.detectors.sightings import seen_end, seen_event, seen_field, seen_in, seen_line, seen_waiting
 from sre_bot.detectors.trends import course, moment, seen_metric, slow
 from sre_bot.detectors.upstreams import persists
@@ -71,8 +73,11 @@ def _services(index: ClusterIndex) -> Iterator[Symptom]:
     for service in index.of_kind("Service"):
         ref = ObjectRef.of(service)
         served = {one.ref for one in selected_workloads(index, service)}
+        if is_parked(index, service):
+            continue
         ready = any(pod.ready for one in served for pod in index.pods_by_workload.get(one, ()))
-        if has_selector(service) and index.workloads_in(ref.namespace) and not ready:
+        asleep = served and all(sleeps(index, index.workload_by_ref[one]) for one in served)
+        if has_selector(service) and index.workloads_in(ref.namespace) and not ready and not asleep:
             shown = seen_field(ref, "spec.selector", mapping(service, "spec", "selector"))
             yield Symptom(
                 object=ref,

@@ -30,38 +30,41 @@ _GO = re.compile(
     r"(?:http: panic serving \S+: |[Pp]anic recovered: |Observed a panic: |((?:panic|fatal error): ))([^\n]*)\n"
     r"(?:\[[^\n]*\n)?\s*goroutine \d+ [^\n]*\n((?:(?:\S[^\n]*\)|created by [^\n]*|goroutine [^\n]*|[ \t]+[^\n]*|)\n?)+)"
 )
-_GIN = re.compile(r"([^\n]+)\n((?:/\S+\.go:\d+ \(0x[0-9a-f]+\)\n(?:[ \t][^\n]*(?:\n|$))?)+)")
+_GIN = re.compile(r"^([^\n]{1,500})\n((?:/\S{1,300}\.go:\d+ \(0x[0-9a-f]+\)\n(?:[ \t][^\n]*(?:\n|$))?)+)", re.MULTILINE)
 _GIN_FRAME = re.compile(r"^(/\S+\.go):(\d+) \(0x[0-9a-f]+\)(?:\n[ \t]+([\w.()*]+):)?", re.MULTILINE)
-_GO_FRAME = re.compile(r"^(\S[^\n]*?)\([^\n]*\)\n\s+(\S+\.go):(\d+)", re.MULTILINE)
+_GO_FRAME = re.compile(r"^(\S[^\n]*)\([^()\n]*\)\n\s+(\S+\.go):(\d+)", re.MULTILINE)
 _DOTNET = re.compile(r"(?:Unhandled exception\. )?((?:\w+\.)+\w*Exception): ([^\n]*)\n((?:\s+at .+(?:\n|$))+)")
 _DOTNET_FRAME = re.compile(r"at ([\w.<>`+|\[\]]+)\([^)\n]*\)(?: in ([^\n:]+(?::[\\/][^\n:]+)?):line (\d+))?")
 _RUBY = re.compile(r"(\S+\.rb):(\d+):in [`']([^']+)': ([^\n]*?) \(([A-Z]\w*(?:::\w+)*)\)((?:\n\s+from [^\n]+)*)")
 _RUBY_FRAME = re.compile(r"from (\S+\.rb):(\d+):in [`']([^']+)'")
 _RAILS = re.compile(
-    r"(?:^|[\s\]])([A-Z]\w*(?:::\w+)*) \(([^\n]*)\):[^\n]*\n((?:(?:\[[^\]\n]*\][ \t]*)?[ \t]*(?:\S+\.rb:\d+:in [^\n]*)?(?:\n|$))+)"
+    r"(?:^|[\s\]])([A-Z]\w*(?:::\w+)*) \(([^\n]*)\):[^\n]*\n"
+    r"((?:(?:\[[^\]\n]*\])?[ \t]*(?:\S+\.rb:\d+:in [^\n]*)?\n)*(?:\[[^\]\n]*\])?[ \t]*\S+\.rb:\d+:in [^\n]*)"
 )
-_RAILS_FRAME = re.compile(r"(\S+\.rb):(\d+):in [`']([^'\n]+)'")
+_RAILS_FRAME = re.compile(r"(?<!\S)(\S{1,300}\.rb):(\d+):in [`']([^'\n]+)'")
 _PHP = re.compile(
-    r"Uncaught (?:PHP Exception )?\\?([\w\\]+): \"?([^\n]*?)\"? (?:in|at) (/\S+?\.php)(?:\(|:| line | on line )(\d+)"
+    r"Uncaught (?:PHP Exception )?\\?([\w\\]+): \"?([^\n]{0,1000}?)\"? (?:in|at) (/\S+?\.php)"
+    r"(?:\(|:| line | on line )(\d+)"
     r"|\(\\?([\w\\]+)\(code: \w+\): ([^\n]*?) at (/\S+?\.php):(\d+)\)"
 )
 _PHP_FRAME = re.compile(r"#\d+ (/\S+?\.php)\((\d+)\): ([\w\\:>-]+)")
 _RUST = re.compile(
     r"thread '[^']*'(?: \(\d+\))? panicked at (?:'([^\n]*)', (\S+\.rs):(\d+):\d+|(\S+\.rs):(\d+):\d+:\n([^\n]*))"
 )
-_ELIXIR = re.compile(r"\*\* \((\w[\w.]*)\) ([^\n]*)\n((?:[ \t]+(?:\([\w ]+[\d.]*\) )?\S+\.exs?:\d+: [^\n]*(?:\n|$))+)")
-_ELIXIR_FRAME = re.compile(r"(?:\(([\w]+) [\d.]+\) )?(\S+\.exs?):(\d+): ([^\n]*)")
+_ELIXIR = re.compile(r"\*\* \((\w[\w.]*)\) ([^\n]*)\n((?:[ \t]{2,}\S[^\n]*(?:\n|$))+)")
+_ELIXIR_FRAME = re.compile(r"(?:\(([\w]+) [\d.]+\) )?(?<!\S)(\S{1,300}\.exs?):(\d+): ([^\n]*)")
 _ELIXIR_FOREIGN = frozenset(
     {"elixir", "stdlib", "phoenix", "plug", "ecto", "ecto_sql", "bandit", "cowboy", "plug_cowboy"}
 )
 _FOREIGN = re.compile(
-    r"site-packages|dist-packages|node_modules|^node:|internal/|/lib/python\d|<frozen|/usr/local/go/|/go/pkg/mod/|^runtime/|/usr/lib/"
+    r"site-packages|dist-packages|node_modules|^node:|^internal/|/lib/python\d|<frozen|/usr/local/go/|/go/pkg/mod/|^runtime/|/usr/lib/"
     r"|/usr/local/bundle|/gems/|/vendor/|/rustc/|\.cargo/"
 )
 _FOREIGN_CLASS = re.compile(
     r"^(?:javax?|jakarta|jdk|sun|com\.sun|com\.google|com\.fasterxml|com\.mysql|com\.amazonaws|com\.zaxxer|software\.amazon"
     r"|org\.(?:springframework|apache|hibernate|eclipse|jboss|postgresql|junit|slf4j)|ch\.qos|feign|okhttp3|akka|play"
-    r"|io\.(?:netty|vertx|quarkus|grpc|lettuce|micrometer|micronaut|ktor|undertow|smallrye)|redis\.clients|reactor|kotlinx?|scala)\."
+    r"|io\.(?:netty|vertx|quarkus|grpc|lettuce|micrometer|micronaut|ktor|undertow|smallrye)"
+    r"|redis\.clients|reactor|kotlinx?|scala)\."
 )
 _FOREIGN_NAMESPACE = re.compile(
     r"^(?:System|Microsoft|Npgsql|MySqlConnector|StackExchange|Grpc|Newtonsoft|Polly|lambda_method)\b"
@@ -177,7 +180,7 @@ def _dotnet_frame(found: re.Match[str]) -> Frame:
     owner, _, function = found[1].partition("<")[0].rpartition(".")
     file = found[2] or f"{owner.rpartition('.')[2]}.cs"
     own = not _FOREIGN_NAMESPACE.match(found[1]) and not _FOREIGN.search(file)
-    return Frame(file.replace("\\", "/"), int(found[3] or 0), function, own)
+    return Frame(file.replace("\\", "/"), whole(found[3]) or 0, function, own)
 
 
 def _ruby(text: str) -> Iterator[Trace]:
@@ -217,7 +220,9 @@ def _elixir(text: str) -> Iterator[Trace]:
         return
     for match in _ELIXIR.finditer(text):
         frames = tuple(
-            Frame(f[2], int(f[3]), f[4].rpartition(".")[2].partition("/")[0], (f[1] or "") not in _ELIXIR_FOREIGN)
+            Frame(
+                f[2], whole(f[3]) or 0, f[4].rpartition(".")[2].partition("/")[0], (f[1] or "") not in _ELIXIR_FOREIGN
+            )
             for f in _ELIXIR_FRAME.finditer(match[3])
         )
         yield Trace(match[1], match[2], frames, match.start(), f"({match[1]}) {match[2]}")

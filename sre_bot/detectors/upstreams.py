@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from sre_bot.detectors.calls import Call, names
-from sre_bot.detectors.dependencies import Complaint, calls_from, complaints
+from sre_bot.detectors.complaints import Complaint, calls_from, complaints
 from sre_bot.detectors.fields import text
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.loglines import earliest

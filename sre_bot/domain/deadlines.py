@@ -44,8 +44,7 @@ def deadline(before: Position, after: Position, current: datetime | None, now: d
     return current if limit is None else now + limit
 
 
-def spent(at: Position, timeout_at: datetime, now: datetime) -> float:
-    """The share of the time limit of ``at`` that is over at ``now``: 0 on entering, 1 at the deadline."""
+def limit_of(at: Position) -> timedelta:
+    """How long a workflow may be at ``at``, or in its sub-state; zero where nothing is being worked on."""
     limit = STATE_LIMITS.get(at.detailed) if at.detailed else None
-    limit = limit or (SUB_STATE_LIMITS[at.sub] if at.sub else timedelta(0))
-    return 1.0 - (timeout_at - now) / limit if limit else 1.0
+    return limit or (SUB_STATE_LIMITS[at.sub] if at.sub else timedelta(0))

@@ -20,7 +20,11 @@ class Suspect(Value):
 
 
 class Hypothesis(Value):
-    """One possible cause, for and against. ``confidence`` is the probability that kind and object are right."""
+    """One possible cause, for and against. ``confidence`` is the probability that kind and object are right.
+
+    ``tentative`` marks what is only listed as possible, since the evidence permits it or something changed: no rule
+    holds it, nobody is to act on it.
+    """
 
     finding: Finding
     confidence: float
@@ -29,6 +33,7 @@ class Hypothesis(Value):
     unexplained: tuple[str, ...] = ()
     refuted_by: str = ""
     suspects: tuple[Suspect, ...] = ()
+    tentative: bool = False
 
     @property
     def kind(self) -> FaultKind:
@@ -57,6 +62,11 @@ class Diagnosis(Value):
     def best(self) -> Hypothesis | None:
         """The first hypothesis, None where nothing is wrong."""
         return self.hypotheses[0] if self.hypotheses else None
+
+    @property
+    def causes(self) -> tuple[Hypothesis, ...]:
+        """The hypotheses that a rule or a model holds, best first; what is only possible apart."""
+        return tuple(one for one in self.hypotheses if not one.tentative)
 
     @property
     def confidence(self) -> float:

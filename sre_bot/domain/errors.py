@@ -26,7 +26,8 @@ SreBotError
 ├── BadInput               a person gave us something that cannot be used
 │   ├── BadSetting, BadRecording, BadManifest
 └── ServiceError           a foreign system answered wrongly or not at all; its ``reason`` says how
-    └── JiraError, GitHubAPIError, KubernetesError, ArgoCDError, PrometheusError, ModelError
+    └── JiraError, GitHubAPIError, KubernetesError, ArgoCDError, PrometheusError, ModelError,
+        LangGraphServerError
 """
 
 from dataclasses import dataclass
@@ -313,6 +314,12 @@ class PrometheusError(ServiceError):
     """Anything the metrics server did."""
 
     service = "Prometheus"
+
+
+class LangGraphServerError(ServiceError):
+    """Anything LangGraph Server did."""
+
+    service = "LangGraph Server"
 
 
 class ModelError(ServiceError):

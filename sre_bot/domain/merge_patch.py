@@ -46,6 +46,9 @@ def _plain(value: Any) -> Any:
 
 def _same(one: Any, other: Any) -> bool:
     """Equality as JSON has it, where ``true`` is not ``1``."""
-    if type(one) is type(other) and isinstance(one, str | int):
-        return one == other
+    if type(one) is type(other):
+        if isinstance(one, str | int):
+            return one == other
+        if isinstance(one, list):
+            return len(one) == len(other) and all(map(_same, one, other))
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

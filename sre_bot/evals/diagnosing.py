@@ -9,5 +9,8 @@ from sre_bot.reasoning import judge
 def diagnose(case: Case, fix_threshold: float) -> Diagnosis:
     """Diagnose one case with the rules alone. The same case always gives the same answer."""
     why_not = obstacle(case.scope, case.history, case.snapshot.unseen)
-    judgement = judge(case.snapshot, case.history, fix_threshold=fix_threshold, repairable=not why_not)
+    complaint = f"{case.ticket.summary}\n{case.ticket.description}"
+    judgement = judge(
+        case.snapshot, case.history, fix_threshold=fix_threshold, repairable=not why_not, complaint=complaint
+    )
     return judgement.diagnosis

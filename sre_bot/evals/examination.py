@@ -13,6 +13,7 @@ from sre_bot.domain.errors import SreBotError
 from sre_bot.evals.answers import Answer, agrees
 from sre_bot.evals.baselines import BASELINES
 from sre_bot.evals.case import Case, read_case
+from sre_bot.evals.degrading import degraded
 from sre_bot.evals.diagnosing import diagnose
 from sre_bot.evals.ending import Ending, answer_of, ending_of
 from sre_bot.evals.grounding import Folder, ungrounded
@@ -24,6 +25,16 @@ from sre_bot.evals.variations import Variation, renamed, shuffled
 from sre_bot.lab.recording import Cause, Recording
 
 Stage = Literal["diagnosis", "full"]
+
+
+class Degraded(BaseModel):
+    """The forecast from a retelling with something left out: what, the stated confidence, and whether it was right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    left_out: str
+    confidence: float
+    right: bool
 
 
 class BaselineResult(BaseModel):
@@ -64,6 +75,7 @@ class Result(BaseModel):
     ending: Ending | None = None
     as_in_parts: bool | None = None
     variations: tuple[Variation, ...] = ()
+    degraded: tuple[Degraded, ...] = ()
 
     @property
     def healed(self) -> bool | None:
@@ -96,7 +108,8 @@ class Order:
     """What to do with a folder. ``fix_threshold`` is the setting of that name.
 
     ``database_url`` is the Postgres server on which the full stage makes a database for the incident. ``rename`` and
-    ``shuffle`` are the seeds of a retelling that is diagnosed too.
+    ``shuffle`` are the seeds of a retelling that is diagnosed too. ``degrade`` also diagnoses a tuned incident with
+    less to see, for fitting the confidence.
     """
 
     folder: Path
@@ -105,6 +118,7 @@ class Order:
     database_url: str = ""
     rename: int | None = None
     shuffle: int | None = None
+    degrade: bool = False
 
 
 def examine(order: Order) -> Result | Unscored:
@@ -130,6 +144,7 @@ def _examined(order: Order) -> Result:
             "seconds": round(seconds, 4),
             "reading_seconds": round(read - begun, 4),
             "variations": tuple(_varied(order, case, answer)),
+            "degraded": tuple(_degraded(order, case, expected)),
         }
     )
     return result if order.stage == "diagnosis" else asyncio.run(_played(order, result, expected, case))
@@ -140,6 +155,16 @@ def _varied(order: Order, case: Case, answer: Answer) -> Iterator[Variation]:
         yield renamed(order.folder, answer, order.fix_threshold, order.rename)
     if order.shuffle is not None:
         yield shuffled(case, answer, order.fix_threshold, order.shuffle)
+
+
+def _degraded(order: Order, case: Case, expected: Expected) -> Iterator[Degraded]:
+    if not order.degrade or expected.split != "tuned":
+        return
+    owners = owners_of(case.snapshot.objects)
+    for left_out, diagnosis in degraded(case, order.fix_threshold):
+        marks = mark(Answer.of(diagnosis), expected, owners)
+        if marks.confidence is not None:
+            yield Degraded(left_out=left_out, confidence=marks.confidence, right=bool(marks.both_at_1))
 
 
 def _scored(folder: Path, expected: Expected, case: Case, answer: Answer) -> Result:

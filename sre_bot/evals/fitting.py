@@ -1,8 +1,8 @@
-"""What would make the stated confidence true: two constants, fitted on one split and tried on the other.
+"""What would make the stated confidence true: two constants, fitted on degraded retellings and tried on the kept split.
 
 Platt scaling (Platt 1999): ``p' = 1 / (1 + exp(-(SLOPE * log(p / (1 - p)) + SHIFT)))``, by Newton's method on targets
-drawn in from 0 and 1 by the counts, so that a split without an error has an answer too. Two parameters are what some
-dozens of incidents carry; an isotonic curve needs hundreds.
+drawn in from 0 and 1 by the counts, so that forecasts without an error have an answer too. Two parameters are what some
+hundreds of forecasts carry, several of which come from one incident and are no independent trials.
 """
 
 import math
@@ -20,7 +20,7 @@ EDGE = 1e-6
 
 
 class Fit(BaseModel):
-    """The constants, and the Brier score before and after: on the split they were fitted on, and on the other.
+    """The constants, and the Brier score before and after: on what they were fitted on, and on the kept incidents.
 
     ``slope`` 1 and ``shift`` 0 change nothing. A slope below 1 says that the statements are too extreme.
     """
@@ -38,7 +38,7 @@ class Fit(BaseModel):
 
 
 def fit(tuned: Sequence[Forecast], kept: Sequence[Forecast]) -> Fit | None:
-    """Fit on the tuned split; None where it holds no forecast."""
+    """Fit on forecasts from the tuned split; None where there are none."""
     if not tuned:
         return None
     slope, shift = _newton(tuned)

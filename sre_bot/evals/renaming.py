@@ -2,8 +2,9 @@
 
 Words are changed letter by letter, vowels to vowels and consonants to consonants, by one permutation for the whole
 incident: so two names that differ in one letter still do, which a nearest-name search may rely on, and no name is what
-it was. Words that mean something stay where they stand by themselves (``technical_words.txt``, fields of Kubernetes
-objects, and ``software_names.txt`` everywhere), and so do standard ports.
+it was. Other forms of a name are renamed with it, so that a path ``/invoices`` still speaks of ``invoicing``. Words
+that mean something stay where they stand by themselves (``technical_words.txt``, fields of Kubernetes objects, and
+``software_names.txt`` everywhere), and so do standard ports.
 """
 
 import email
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sre_bot.domain.errors import BadRecording
-from sre_bot.evals.vocabulary import WORD, compounds_of, ports_of, words_of
+from sre_bot.evals.vocabulary import WORD, compounds_of, forms_of, ports_of, words_of
 from sre_bot.lab.recording import Recording
 
 VOWELS, CONSONANTS = "aeiou", "bcdfghjklmnpqrstvwxyz"
@@ -48,6 +49,7 @@ class Renaming:
         source, everything = random.Random(seed), "\n".join(texts)
         known = {word.lower() for word in WORD.findall(everything)}
         words = words_of(recording)
+        words |= forms_of(recording, words, known)
         letters = _letters(source, words, known, recording.folder)
         ports = _ports(source, ports_of(recording), set(_NUMBER.findall(everything)))
         subjects = {subject: _changed(subject, letters) for subject in subjects_of(recording.folder)}

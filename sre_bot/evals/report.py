@@ -18,7 +18,8 @@ def document(stage: Stage, results: Sequence[Result], unscored: Sequence[Unscore
     """Everything that is known, JSON-plain, in a fixed order."""
     ordered = sorted(results, key=lambda one: one.folder)
     by_split = {split: [one for one in ordered if one.split == split] for split in get_args(Split)}
-    calibration = fit(*(forecasts_of([one.marks for one in by_split[split]]) for split in ("tuned", "kept")))
+    degraded = [(less.confidence, less.right) for one in by_split["tuned"] for less in one.degraded]
+    calibration = fit(degraded, forecasts_of([one.marks for one in by_split["kept"]]))
     return {
         "stage": stage,
         "summary": summarise(ordered),

@@ -41,7 +41,7 @@ class Shelf:
         half.replace(file)
 
     def _file(self, order: Order) -> Path:
-        asked = (order.stage, order.fix_threshold, order.rename, order.shuffle, self.code)
+        asked = (order.stage, order.fix_threshold, order.rename, order.shuffle, order.degrade, self.code)
         digest = hashlib.sha256(repr((str(order.folder), digest_of(order.folder, ("*",)), asked)).encode()).hexdigest()
         return self.folder / f"{order.folder.name}-{digest[:16]}.json"
 

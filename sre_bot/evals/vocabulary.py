@@ -38,6 +38,8 @@ _CHOSEN_KEYS = frozenset(
 _ENTRY = "[]"
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _HOST = re.compile(r"\b([a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*)(?:\.svc\b|:(\d{4,5})(?![\w.]))")
+_STEM_ENDING = re.compile(r"(?:ings?|es|ed|ers?|s|e)$")
+_LEAST_STEM = 5
 _YEARS = range(1970, 2100)
 _REFERENCES = frozenset(
     {
@@ -57,6 +59,13 @@ def words_of(recording: Recording) -> frozenset[str]:
     """The words, in lower case, that names in this incident are made of, technical ones apart."""
     chosen = {word for name in _names(recording) for word in _words(name)}
     return frozenset(chosen - _technical() - {word for thing in recording.objects for word in _field_words(thing)})
+
+
+def forms_of(recording: Recording, words: frozenset[str], known: Iterable[str]) -> frozenset[str]:
+    """The other grammatical forms of names among the known words; short words are alike by accident."""
+    fields = {word for thing in recording.objects for word in _field_words(thing)}
+    stems = {stem for word in words if len(stem := _STEM_ENDING.sub("", word)) >= _LEAST_STEM}
+    return frozenset(word for word in known if _STEM_ENDING.sub("", word) in stems) - _technical() - fields
 
 
 def compounds_of(recording: Recording) -> frozenset[str]:

@@ -135,7 +135,14 @@ class Analysis:
         why_not = blindness(state["context"]) or await asyncio.to_thread(
             obstacle, Scope.model_validate(state["scope"]), history, state["context"]["unseen"]
         )
-        diagnosis = conclude(correlation, hypotheses, fix_threshold=self.fix_threshold, repairable=not why_not)
+        ticket = Ticket.model_validate(state["ticket"])
+        diagnosis = conclude(
+            correlation,
+            hypotheses,
+            fix_threshold=self.fix_threshold,
+            repairable=not why_not,
+            complaint=f"{ticket.summary}\n{ticket.description}",
+        )
         if blindness(state["context"]):
             diagnosis = diagnosis.model_copy(update={"verdict": "needs_human"})
         return {
@@ -175,19 +182,16 @@ class Analysis:
     async def _twin(self, state: Case, config: RunnableConfig) -> WorkflowState | None:
         """A live workflow with the same cause that is older, or further on than its analysis."""
         cause = state["context"]["analysis_results"].get("cause")
-        claim = await self.outward.claim_of(config)
-        live = await self.workflows.live()
-        own = next(one for one in live if one.workflow_id == claim.workflow_id)
+        if not cause:
+            return None
+        own = await self.workflows.get((await self.outward.claim_of(config)).workflow_id)
         same = (
             one
-            for one in live
-            if cause
-            and one.workflow_id != own.workflow_id
+            for one in await self.workflows.with_cause(state["context"]["repository"], cause)
+            if one.workflow_id != own.workflow_id
             and (
                 one.sub_state in PAST_ANALYSIS or (one.created_at, one.workflow_id) < (own.created_at, own.workflow_id)
             )
-            and one.context.get("analysis_results", {}).get("cause") == cause
-            and one.context.get("repository") == state["context"]["repository"]
         )
         twin = next(same, None)
         if twin:
@@ -224,7 +228,7 @@ def summary_of(diagnosis: Diagnosis) -> Json:
         "kind": str(best.kind),
         "object": str(best.object),
         "field": best.finding.field,
-        "cause": f"{best.kind} {best.object} {best.finding.field}",
+        "cause": "" if best.tentative else f"{best.kind} {best.object} {best.finding.field}",
         "confidence": round(best.confidence, 3),
         "culprit": {"sha": best.culprit.sha, "subject": best.culprit.subject} if best.culprit else None,
         "evidence": [one.id for one in best.finding.evidence],

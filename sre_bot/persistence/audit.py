@@ -10,7 +10,7 @@ from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata
 
 from sre_bot.domain.deadlines import time_limit
 from sre_bot.domain.errors import GraphOwned, IllegalTransition, StaleWriter
-from sre_bot.domain.merge_patch import Json, difference
+from sre_bot.domain.merge_patch import Json
 from sre_bot.domain.states import TicketProcessingSubState
 from sre_bot.persistence.projection import Projection
 from sre_bot.persistence.record import Locked, Place
@@ -78,7 +78,7 @@ def entry(standing: Standing, checkpoint_ns: str, checkpoint: Checkpoint, source
         return Entry(standing, before, completed=completed)
     after = _after(before, move, checkpoint)
     # The patch of a workflow's first version is taken against nothing, so that the log needs no other source.
-    patch = difference({} if standing.version == 1 else before.as_json(), after.as_json())
+    patch = after.as_json() if standing.version == 1 else before.patch_to(after)
     return Entry(standing, after, move, patch, time_limit(before.position, move.position), completed)
 
 

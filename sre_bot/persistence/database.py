@@ -18,6 +18,7 @@ from psycopg.types.json import set_json_dumps
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from sre_bot.persistence.announcements import Announcements
+from sre_bot.persistence.convoys import Convoys
 
 Row = dict[str, Any]
 Connection = AsyncConnection[Row]
@@ -54,6 +55,7 @@ class Database:
         self.pool = pool
         self.patience = patience
         self.announcements = Announcements(pool)
+        self.convoys = Convoys(self.lend)
         self._begin_statement = _BEGIN.format(idle_limit // timedelta(milliseconds=1)).encode()
 
     @classmethod
@@ -73,6 +75,7 @@ class Database:
             await pool.open(wait=True, timeout=20.0)
             database = cls(url, pool, idle_limit=idle_limit)
             yield database
+            await database.convoys.settle()
             await database.announcements.settle()
         finally:
             await pool.close()
@@ -97,16 +100,24 @@ class Database:
         return await self._patiently(once)
 
     async def ask(self, statement: bytes, parameters: Row) -> Row | None:
-        """The first row of one statement that is a transaction of its own, in one round trip.
+        """The first row of one statement that is a transaction of its own, in one round trip."""
 
-        Like ``attempt`` it is sent again when the connection was lost, even if it may have been carried out.
+        async def execute(connection: Connection) -> Row | None:
+            cursor = await connection.execute(statement, parameters)
+            return await cursor.fetchone()
+
+        return await self.lend(execute)
+
+    async def lend(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """Do with a connection what is one statement and so a transaction of its own.
+
+        Like ``attempt`` it is done again when the connection was lost, even if it may have been carried out.
         """
 
-        async def once() -> Row | None:
+        async def once() -> Result:
             connection = await self.pool.getconn()
             try:
-                cursor = await connection.execute(statement, parameters)
-                return await cursor.fetchone()
+                return await work(connection)
             finally:
                 await self.pool.putconn(connection)
 

@@ -17,8 +17,10 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import _DeltaSnapshot  # pyright: ignore[reportPrivateUsage]  # as the stock saver does
+from orjson import Fragment
 
 from sre_bot.persistence.audit import Entry, Standing, snapshot, source_of
+from sre_bot.persistence.convoys import Call, Saved
 from sre_bot.persistence.database import Row, dump_json
 from sre_bot.persistence.record import Place
 from sre_bot.persistence.run_config import namespace_of, thread_of
@@ -65,23 +67,26 @@ class Draft:
         deltas = _DELTAS in self.metadata
         return not deltas and not self._snapshots() and one_task(self.checkpoint)
 
-    def row(self, entry: Entry, fence: int, serde: SerializerProtocol) -> Row:
-        """The parameters of the statement that saves it with what it enters into the record."""
-        return {
-            "thread_id": self.thread_id,
-            "checkpoint_ns": namespace_of(self.config),
-            "checkpoint_id": self.checkpoint["id"],
+    def call(self, entry: Entry, fence: int, serde: SerializerProtocol) -> Call:
+        """The call that saves it with what it enters into the record."""
+        places, large = self._large(serde)
+        arguments = {
+            "workflow": self.thread_id,
+            "namespace": namespace_of(self.config),
+            "saved_id": self.checkpoint["id"],
             "parent": self.parent,
-            "checkpoint": self._content(),
-            "metadata": self._about(),
+            "content": self._content(),
+            "about": self._about(),
+            "token": fence,
+            "from_version": entry.before.version if self.source == "loop" else None,
             "entry": _step(entry),
-            "fence": fence,
-            "version": entry.before.version if self.source == "loop" else None,
             "point": self._point(entry),
-            **self._large(serde),
+            "places": places,
+            "size": len(large),
         }
+        return Call(orjson.dumps(arguments), large)
 
-    def _large(self, serde: SerializerProtocol) -> Row:
+    def _large(self, serde: SerializerProtocol) -> tuple[Fragment | None, bytes]:
         """The values that are stored beside the checkpoint as one string of bytes, and where in it each is."""
         places: list[tuple[str, str, str, int, int]] = []
         contents: list[bytes] = []
@@ -92,13 +97,13 @@ class Draft:
                 places.append((channel, str(version), kind, first, len(content)))
                 contents.append(content)
                 first += len(content)
-        return {"places": dump_json(places).decode() if places else None, "bytes": b"".join(contents)}
+        return _text(places, ()) if places else None, b"".join(contents)
 
-    def _content(self) -> str:
+    def _content(self) -> Fragment:
         inline = self._inline()
         return _text(inline, inline["channel_values"].values())
 
-    def _about(self) -> str:
+    def _about(self) -> Fragment:
         about = get_serializable_checkpoint_metadata(self.config, self.metadata)
         return _text(about, about.values())
 
@@ -140,35 +145,39 @@ class Draft:
         values = self.checkpoint["channel_values"]
         return [channel for channel, value in values.items() if isinstance(value, _DeltaSnapshot)]
 
-    def _point(self, entry: Entry) -> str | None:
+    def _point(self, entry: Entry) -> Fragment | None:
         if entry.completed is None:
             return None
         state = entry.before.projection.position.detailed
         name = f"{entry.completed.value}:{state.value if state else ''}"
-        return dump_json({"name": name, "snapshot": snapshot(entry.before, self.place, self.checkpoint)}).decode()
+        return _fragment({"name": name, "snapshot": snapshot(entry.before, self.place, self.checkpoint)})
 
 
-def _text(document: Any, members: Iterable[Any]) -> str:
+def _text(document: Any, members: Iterable[Any]) -> Fragment:
     """An object as JSON: quickly, where that is sure to be the same as what is written everywhere else.
 
     The quick way writes a number that is none as ``null`` and knows no half surrogate pairs; ``jsonb`` knows no NUL.
     """
-    if not any(isinstance(member, float) for member in members):
+    if float not in map(type, members):
         try:
             quick = orjson.dumps(document, option=_JSON_PLAIN)
         except TypeError:
-            return dump_json(document).decode()
+            return _fragment(document)
         if b"\\u0000" not in quick:
-            return quick.decode()
-    return dump_json(document).decode()
+            return Fragment(quick)
+    return _fragment(document)
 
 
-def moved(entry: Entry, saved: Row) -> Standing:
+def _fragment(document: Any) -> Fragment:
+    return Fragment(dump_json(document))
+
+
+def moved(entry: Entry, saved: Saved, version: int) -> Standing:
     """Where a workflow stands after an entry, by what the database said. Shares nothing with the graph's own values."""
     context = entry.before.projection.context
     if "context" in entry.patch:
         context = json.loads(json.dumps(entry.after.context))
-    return Standing(replace(entry.after, context=context, timeout_at=saved["deadline"]), saved["version"])
+    return Standing(replace(entry.after, context=context, timeout_at=saved.deadline), version)
 
 
 def write_rows(writes: Sequence[tuple[str, Any]], serde: SerializerProtocol) -> Row:
@@ -183,7 +192,7 @@ def write_rows(writes: Sequence[tuple[str, Any]], serde: SerializerProtocol) -> 
     }
 
 
-def _step(entry: Entry) -> str | None:
+def _step(entry: Entry) -> Fragment | None:
     """What ``save_checkpoint`` calls an entry; None where no step is taken."""
     if entry.move is None:
         return None
@@ -200,4 +209,4 @@ def _step(entry: Entry) -> str | None:
         said["limit"] = entry.limit.total_seconds()
     if entry.after.outcome is not None:
         said["outcome"] = entry.after.outcome.value
-    return dump_json(said).decode()
+    return _fragment(said) if "context" in said else _text(said, ())

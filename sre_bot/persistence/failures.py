@@ -35,9 +35,10 @@ async def write(connection: Connection, locked: Locked, failure: Failure) -> Non
     error = failure.error
     path = way_out(locked.standing, failure.state, failure.delay, failure.trigger)
     after = failed(locked, path, error, failure.delay)
-    digest = (
-        await store(connection, failure.traceback.encode(errors="replace"), "text/plain") if failure.traceback else None
-    )
+    digest = None
+    if failure.traceback:
+        text = failure.traceback.encode(errors="replace")
+        digest = await store(connection, locked.workflow_id, text, "text/plain")
     await connection.execute(sql("workflows.error"), _error_row(locked, failure, after, digest))
     notes = {"error": {"error_type": error.error_type.value, "message": error.message}}
     await record.append(connection, locked, path, after, notes=notes)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from sre_bot.domain.deadlines import deadline
-from sre_bot.domain.merge_patch import Json, without_nulls
+from sre_bot.domain.merge_patch import Json, difference, without_nulls
 from sre_bot.domain.states import DetailedState, MainState, Outcome, Position, TicketProcessingSubState
 from sre_bot.persistence.database import Row
 
@@ -76,8 +76,16 @@ class Projection:
 
     def as_json(self) -> Json:
         """The same as plain JSON without nulls: what the patches in the log are made of."""
-        deadline_text = self.timeout_at.astimezone(UTC).isoformat() if self.timeout_at else None
-        return without_nulls({**self.columns(), "timeout_at": deadline_text})
+        return without_nulls(_plain(self.columns()))
+
+    def patch_to(self, after: "Projection") -> Json:
+        """The smallest patch from this projection, as JSON, to the one after it."""
+        before, now = self.columns(), after.columns()
+        changed = [name for name in COLUMNS if before[name] != now[name] or name == "context"]
+        return difference(
+            without_nulls(_plain({name: before[name] for name in changed})),
+            without_nulls(_plain({name: now[name] for name in changed})),
+        )
 
     def at(self, position: Position, active: Iterable[DetailedState], now: datetime, **changes: Any) -> "Projection":
         """The projection after a step to ``position``, with the deadline that follows; ``changes`` are other fields."""
@@ -91,7 +99,15 @@ class Projection:
 
     def with_context(self, updates: Json) -> "Projection":
         """The projection with the members of ``updates`` put into the context; a null removes a member."""
+        if not updates:
+            return self
         return replace(self, context=without_nulls({**self.context, **updates}))
+
+
+def _plain(columns: Row) -> Row:
+    """Columns with a moment as text."""
+    moment: datetime | None = columns.get("timeout_at")
+    return {**columns, "timeout_at": moment.astimezone(UTC).isoformat()} if moment else columns
 
 
 def position_of(row: Row) -> Position:

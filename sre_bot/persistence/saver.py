@@ -4,9 +4,9 @@ A thread is a workflow when ``workflow_states`` has a row of its id. For such a 
 continue the newest checkpoint of its namespace; in the root and the five sub-states it must take a step of the law. All
 other threads behave as in the stock saver.
 
-A checkpoint is one statement, which is a transaction of its own: the database compares what this saver remembers of the
-workflow with what is there. Where they differ, the same is done again under the row's lock, and what is wrong gets its
-name.
+A checkpoint is one call of the database, in a transaction that only checkpoints of other workflows may share (see
+``convoys``): the database compares what this saver remembers of the workflow with what is there. Where they differ, the
+same is done again under the row's lock, and what is wrong gets its name.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -31,6 +31,7 @@ from sre_bot.domain.errors import BadInput, GraphOwned, IllegalTransition, Lease
 from sre_bot.persistence import audit, leases, locks, record
 from sre_bot.persistence.audit import Entry, Standing
 from sre_bot.persistence.compression import CompactSerializer
+from sre_bot.persistence.convoys import Saved, carry
 from sre_bot.persistence.database import Connection, Database, Row
 from sre_bot.persistence.draft import Draft, moved, write_rows
 from sre_bot.persistence.migrations import migrate
@@ -75,8 +76,8 @@ class AuditedSaver(AsyncPostgresSaver):
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Read a checkpoint. The first read of a run without a fence takes its lease. Raises ``LeaseHeld``."""
         if fence_of(config) is not None:
-            if namespace_of(config) == ROOT:
-                await self._look(thread_of(config))
+            if namespace_of(config) == ROOT and await self._is_new(config):
+                return None
         elif run_id_of(config) and not get_checkpoint_id(config):
             await self._enter(config)
         found = await self.database.read(lambda: super(AuditedSaver, self).aget_tuple(config))
@@ -169,27 +170,28 @@ class AuditedSaver(AsyncPostgresSaver):
         await self.database.attempt(delete)
 
     async def _save_at_once(self, draft: Draft) -> bool:
-        """Save by one statement; False when nothing was saved, because this saver may not know the whole story."""
+        """Save by one call; False when nothing was saved, because this saver may not know the whole story."""
         fence = fence_of(draft.config)
         if fence is None or not audit.continues(draft.parent, draft.source):
             return False
-        standing = self._recall.standing(draft.thread_id) or await self._look(draft.thread_id)
+        if self._recall.standing(draft.thread_id) is None:
+            await self._look(draft.thread_id)
+        standing = self._recall.standing(draft.thread_id)
         if standing is None:
             return False
         try:
             entry = audit.entry(standing, draft.place.checkpoint_ns, draft.checkpoint, draft.source)
         except IllegalTransition:
             return False
-        saved = await self.database.ask(sql("checkpoints.save"), draft.row(entry, fence, self.serde))
-        assert saved is not None
+        saved = await self.database.convoys.save(draft.call(entry, fence, self.serde))
         return self._recollect(draft, entry, saved)
 
-    def _recollect(self, draft: Draft, entry: Entry, saved: Row) -> bool:
+    def _recollect(self, draft: Draft, entry: Entry, saved: Saved) -> bool:
         """Keep what a saved checkpoint left; False when it was not saved."""
-        if saved["version"] is None:
+        if saved.version is None:
             self._recall.forget(draft.thread_id)
-            return saved["known"]
-        self._recall.moved(draft.thread_id, moved(entry, saved))
+            return saved.known
+        self._recall.moved(draft.thread_id, moved(entry, saved, saved.version))
         if entry.move is not None:
             self.database.announcements.soon(draft.thread_id)
         return True
@@ -220,9 +222,8 @@ class AuditedSaver(AsyncPostgresSaver):
         if ends:
             await locks.leave(connection, locked.workflow_id)
         fence = held.fence if held else locked.fence
-        cursor = await connection.execute(sql("checkpoints.save"), draft.row(entry, fence, self.serde))
-        saved = await cursor.fetchone()
-        if not saved or saved["version"] is None:
+        (saved,) = await carry(connection, [draft.call(entry, fence, self.serde)])
+        if saved is None or saved.version is None:
             raise LeaseLost(
                 f"workflow {locked.workflow_id}: the lease with fence {fence} ran out while it was written to"
             )
@@ -273,17 +274,20 @@ class AuditedSaver(AsyncPostgresSaver):
 
         self._remember(await self.database.attempt(write))
 
-    async def _look(self, thread_id: str) -> Standing | None:
-        """Where a workflow stands, remembered from now on; None for other threads."""
+    async def _is_new(self, config: RunnableConfig) -> bool:
+        """Whether a workflow has no checkpoint yet. Where it stands is remembered from now on."""
+        row = await self._look(thread_of(config))
+        return row is not None and row["head"] is None and get_checkpoint_id(config) is None
+
+    async def _look(self, thread_id: str) -> Row | None:
+        """Remember where a workflow stands. Its row, with the root's head; None for other threads."""
         self._recall.forget(thread_id)
         if record.workflow_id_of(thread_id) is None:
             return None
         row = await self.database.ask(sql("checkpoints.standing"), {"workflow_id": thread_id})
-        if row is None:
-            return None
-        standing = Standing(Projection.of_row(row), row["version"])
-        self._recall.moved(thread_id, standing)
-        return standing
+        if row is not None:
+            self._recall.moved(thread_id, Standing(Projection.of_row(row), row["version"]))
+        return row
 
     def _expect(self, draft: Draft) -> None:
         """Remember whether the newest checkpoint of an audited namespace lets one task run."""

@@ -99,9 +99,9 @@ class Workflows:
         """The relations that one workflow takes part in: ``workflow_id``, ``other``, ``relation``."""
         return await self._rows("workflows.links", _named(workflow_id))
 
-    async def same_files(self) -> tuple[tuple[str, str], ...]:
-        """Pairs of live workflows that write the same file and are not linked as ``overlaps``."""
-        return tuple((str(row["one"]), str(row["other"])) for row in await self._rows("workflows.same_files", {}))
+    async def with_cause(self, repository: str, cause: str) -> tuple[WorkflowState, ...]:
+        """The live ones whose analysis found this cause in this repository, most urgent first."""
+        return await self._read("workflows.with_cause", {"repository": repository, "cause": cause})
 
     async def claim(self, workflow_id: str, owner: str, ttl: timedelta) -> Claim:
         """Take the right to run a workflow.
@@ -116,7 +116,8 @@ class Workflows:
     ) -> tuple[Claim, ...]:
         """Take up to ``limit`` workflows that are due and that nobody runs: the most urgent, then the oldest, first.
 
-        ``doubtful`` chooses those whose runners died on them, or those of which that is not known; None takes both.
+        An hour of being due makes up for one step of priority. ``doubtful`` chooses those whose runners died on them,
+        or those of which that is not known; None takes both.
         """
         claims: list[Claim] = []
         async with self._database.transaction() as connection:

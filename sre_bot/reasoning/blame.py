@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sre_bot.domain.finding import Finding
 from sre_bot.reasoning.charges import Charge
-from sre_bot.reasoning.frames import MappedFrame, MappedTrace
+from sre_bot.reasoning.frames import CODE, MappedFrame, MappedTrace
 from sre_bot.reasoning.source import SourceReport
 from sre_bot.reasoning.versions import Version, changed_lines, hunks
 
@@ -23,6 +23,19 @@ def code_blame(finding: Finding, source: SourceReport, version: Version) -> Iter
             where = f"{frame.path}:{frame.line}"
             yield Charge(score, f"it changed {where}, {', '.join(reasons)}", version.path, _excerpt(version))
     yield from _vanished_symbol(finding, source, version)
+    if not any(True for _ in _traces(finding, source)):
+        yield from _own_folder(finding, version)
+
+
+def _own_folder(finding: Finding, version: Version) -> Iterator[Charge]:
+    """Without a trace: code in a folder or file that is named like the workload, the more so by the error's words."""
+    parts = re.split(r"[/._]", version.path.lower())
+    if not version.path.endswith(CODE) or finding.object.name.lower() not in parts or "test" in parts:
+        return
+    known = set(re.findall(r"[A-Za-z_]{5,}", finding.observed))
+    shared = known & _words(version)
+    said = f"it changed {version.path}" + (f", which the error speaks of ({sorted(shared)[0]})" if shared else "")
+    yield Charge(0.65 if shared else 0.45, said, version.path, _excerpt(version))
 
 
 def _traces(finding: Finding, source: SourceReport) -> Iterator[MappedTrace]:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_bot.detectors.fields import steps
+from sre_bot.detectors.fields import quantity, steps
 from sre_bot.detectors.pods import template_path
 from sre_bot.domain.cluster import ObjectRef
 from sre_bot.domain.finding import FaultKind, Finding
+from sre_bot.reasoning.manifests import Difference
 from sre_bot.reasoning.source import FieldChange
 from sre_bot.reasoning.versions import Version, changed_lines
 
@@ -39,6 +40,7 @@ _BEARING: dict[FaultKind, tuple[str, ...]] = {
         "capabilities",
         "image",
         "annotations",
+        "pod-security.kubernetes.io/enforce",
     ),
     FaultKind.VOLUME_PERMISSION_DENIED: ("securityContext", "volumeMounts", "volumes", "image"),
     FaultKind.IMAGE_PULL_DENIED: ("image", "imagePullSecrets"),
@@ -52,11 +54,11 @@ _BEARING: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.READINESS_PROBE_PROTOCOL: _PROBE,
     FaultKind.DNS_MISCONFIGURED: ("dnsPolicy", "dnsConfig", "hostAliases", "hostNetwork", "data"),
     FaultKind.PORT_CONFLICT: ("ports", "args", "env", "command"),
-    FaultKind.HOST_PORT_CONFLICT: ("ports", "replicas", "hostNetwork"),
+    FaultKind.HOST_PORT_CONFLICT: ("ports", "replicas", "hostNetwork", "strategy", "updateStrategy"),
     FaultKind.INIT_CONTAINER_FAILED: ("initContainers",),
     FaultKind.JOB_FAILED: ("backoffLimit", "activeDeadlineSeconds", "args", "command", "image", "env"),
     FaultKind.READ_ONLY_DATABASE: ("args", "command", "env", "data"),
-    FaultKind.CPU_SATURATION: ("resources", "args", "env", "data", "image"),
+    FaultKind.CPU_SATURATION: ("resources", "args", "env", "data", "image", "replicas", "maxReplicas"),
     FaultKind.NETWORK_DELAY: ("annotations", "dnsConfig"),
     FaultKind.DISK_FULL: ("storage", "sizeLimit", "ephemeral-storage", "args", "env", "data"),
     FaultKind.HPA_CANNOT_SCALE: ("resources", "metrics", "scaleTargetRef"),
@@ -65,8 +67,47 @@ _BEARING: dict[FaultKind, tuple[str, ...]] = {
 """For some kinds: the parts of the object whose change may have brought the fault."""
 
 
+_MORE = (("up", "replicas"), ("up", "requests", "cpu"), ("up", "requests", "memory"), ("up", "limits"))
+_AMOUNTS: dict[FaultKind, tuple[tuple[str, ...], ...]] = {
+    FaultKind.OOM_KILLED: (("down", "limits", "memory"),),
+    FaultKind.MEMORY_LEAK: (),
+    FaultKind.CPU_SATURATION: (("down", "limits", "cpu"), ("down", "replicas"), ("down", "maxReplicas")),
+    FaultKind.INSUFFICIENT_CPU: (("up", "replicas"), ("up", "requests", "cpu"), ("up", "limits", "cpu")),
+    FaultKind.INSUFFICIENT_MEMORY: (("up", "replicas"), ("up", "requests", "memory"), ("up", "limits", "memory")),
+    FaultKind.QUOTA_EXCEEDED: (*_MORE, ("down", "hard")),
+    FaultKind.POD_ANTI_AFFINITY_CONFLICT: (("up", "replicas"),),
+    FaultKind.HOST_PORT_CONFLICT: (("up", "replicas"),),
+    FaultKind.TAINT_NOT_TOLERATED: (),
+    FaultKind.CONNECTION_EXHAUSTION: (("up", "replicas"),),
+}
+"""For kinds that depend on amounts: which way which amount must have gone to bring the fault."""
+
+
 _OF_ITS_OWN = (FaultKind.CPU_SATURATION, FaultKind.NETWORK_DELAY, FaultKind.OOM_KILLED, FaultKind.MEMORY_LEAK)
 """Kinds of which those who are hurt are mere victims: a change of theirs brings nothing of it."""
+
+
+_OF_TWO_SIDES = (
+    FaultKind.SERVICE_PORT_MISMATCH,
+    FaultKind.SERVICE_SELECTOR_MISMATCH,
+    FaultKind.SERVICE_PROTOCOL_MISMATCH,
+    FaultKind.NETWORK_POLICY_BLOCKS,
+    FaultKind.INGRESS_BACKEND_MISSING,
+    FaultKind.GATEWAY_MISROUTE,
+)
+_MISSED: dict[FaultKind, tuple[str, ...]] = {
+    FaultKind.INGRESS_BACKEND_MISSING: ("Service",),
+    FaultKind.GATEWAY_MISROUTE: ("Service", "Gateway"),
+    FaultKind.DEPENDENCY_WRONG_ADDRESS: ("Service",),
+    FaultKind.TLS_SECRET_MISSING: ("Secret", "Certificate", "SealedSecret", "ExternalSecret"),
+    FaultKind.INGRESS_CLASS_MISSING: ("IngressClass",),
+    FaultKind.PERMISSION_DENIED: ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"),
+}
+"""For kinds that miss an object by its name: what kind of object it is."""
+
+
+_SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
+_GENERATED = re.compile(r"-[a-z0-9]{10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +125,7 @@ def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
     involved = _involved(finding)
     own = _same(change.object, finding.object)
     if not own and not any(_same(change.object, ref) for ref in involved):
+        yield from _removal_charge(finding, change)
         return
     shown = f"{change.object} {change.field}: {change.before} -> {change.after}"
     where = change.field or "the object"
@@ -91,9 +133,11 @@ def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
         yield Charge(0.95, f"it set {where} of {change.object.name} to {_brief(finding.observed)}", change.path, shown)
     elif own and change.object.kind == "Secret" and _alike(change.field, finding.field):
         yield Charge(0.9, f"it changed {where} of {change.object.name}", change.path, shown)
+    elif not own and _is_the_credential(finding, change):
+        yield Charge(0.85, f"it changed {where} of {change.object.name}", change.path, shown)
     elif _took_away(finding, change, own=own):
         yield Charge(0.9, f"it took away {where} of {change.object.name}", change.path, shown)
-    elif _moved_away(finding, change):
+    elif _moved_away(finding, change) or (not own and _left_behind(finding, change)):
         yield Charge(
             0.85,
             f"it changed {where} of {change.object.name} from {_brief(change.before)} to {_brief(change.after)}",
@@ -112,9 +156,9 @@ def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
         )
     elif (reason := _fills(finding, change)) is not None:
         yield Charge(0.7, f"it {reason} of {change.object.name}", change.path, shown)
-    elif own and _same_part(change, finding.field):
+    elif own and _same_part(change, finding.field) and not harmless(finding, change.field, change):
         yield Charge(0.6, f"it changed {where} of {change.object.name}, beside the fault", change.path, shown)
-    elif (own or finding.kind not in _OF_ITS_OWN) and _bears(finding, change):
+    elif (own or finding.kind not in _OF_ITS_OWN or change.object.kind in _SCALERS) and _bears(finding, change):
         yield Charge(0.4, f"it changed {where} of {change.object.name}", change.path, shown)
 
 
@@ -125,7 +169,13 @@ def _involved(finding: Finding) -> frozenset[ObjectRef]:
 
 
 def _same(declared: ObjectRef, live: ObjectRef) -> bool:
-    return (declared.kind, declared.name) == (live.kind, live.name) and declared.namespace in ("", live.namespace)
+    """The same object; what Kustomize generates bears a hash of its content after its name."""
+    if declared.kind != live.kind or declared.namespace not in ("", live.namespace):
+        return False
+    generated = live.kind in ("ConfigMap", "Secret") and live.name.startswith(f"{declared.name}-")
+    return declared.name == live.name or (
+        generated and _GENERATED.fullmatch(live.name[len(declared.name) :]) is not None
+    )
 
 
 def _alike(left: str, right: str) -> bool:
@@ -171,6 +221,45 @@ def _took_away(finding: Finding, change: FieldChange, *, own: bool) -> bool:
 def _moved_away(finding: Finding, change: FieldChange) -> bool:
     """The other side had what the finding still holds, and now has what it would have to hold."""
     return bool(finding.expected) and _holds(change.before, finding.observed) and _holds(change.after, finding.expected)
+
+
+def _removal_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
+    """An object that is missed by name was declared before, and was removed or renamed."""
+    ref = change.object
+    gone = not change.field and change.before is not None and change.after is None
+    if _is_issued_elsewhere(finding, change):
+        shown = f"{ref} {change.field}: {change.before} -> {change.after}"
+        yield Charge(0.85, f"it changed {change.field} of {ref.name} from {finding.observed}", change.path, shown)
+    named = finding.observed.split(".")[0] == ref.name and ref.kind in _MISSED.get(finding.kind, ())
+    if gone and named and (ref.namespace in ("", finding.object.namespace) or f".{ref.namespace}" in finding.observed):
+        yield Charge(0.9, f"it took away {ref.kind} {ref.name}", change.path, f"{ref}: {change.before} -> nothing")
+
+
+def _is_issued_elsewhere(finding: Finding, change: FieldChange) -> bool:
+    """A Certificate wrote the Secret that is missed, and writes another one now (cert-manager, ``spec.secretName``)."""
+    of_its_kind = change.object.kind in _MISSED.get(finding.kind, ()) and change.field == "spec.secretName"
+    return of_its_kind and change.before == finding.observed and change.after != finding.observed
+
+
+def _left_behind(finding: Finding, change: FieldChange) -> bool:
+    """The pods had the port or the label that their Service still asks for, and gave it up."""
+    return (
+        finding.kind in _OF_TWO_SIDES
+        and change.before in (finding.observed, finding.observed.rpartition(": ")[2])
+        and change.after != change.before
+        and ("ports" in steps(change.field) or "labels" in steps(change.field))
+    )
+
+
+def _is_the_credential(finding: Finding, change: FieldChange) -> bool:
+    """The very entry of a Secret that a refused client is given (``data`` and ``stringData`` are one)."""
+    if finding.kind != FaultKind.INVALID_CREDENTIALS or change.object.kind != "Secret" or not change.field:
+        return False
+    return any(
+        _same(change.object, ObjectRef.parse(piece.subject)) and steps(piece.locator)[-1:] == steps(change.field)[-1:]
+        for piece in finding.evidence
+        if piece.source == "object" and piece.subject.startswith("Secret/")
+    )
 
 
 def _writes_it(finding: Finding, change: FieldChange) -> bool:
@@ -226,16 +315,40 @@ def _amount(value: str | None) -> float | None:
 
 def _bears(finding: Finding, change: FieldChange) -> bool:
     parts = {one for one in steps(change.field) if isinstance(one, str)}
+    return bears_parts(finding, parts) and not harmless(finding, change.field, change)
+
+
+def bears_parts(finding: Finding, parts: set[str]) -> bool:
+    """Whether a fault of this kind depends on one of these parts of an object."""
     return bool(parts & set(_BEARING.get(finding.kind, ())))
+
+
+def harmless(finding: Finding, field: str, change: FieldChange | Difference) -> bool:
+    """Whether a changed amount went the way that cannot bring the fault: a limit raised, a demand lowered.
+
+    Memory kills where a limit went down, and does not fit where a request went up; a CPU request holds nobody back.
+    """
+    wanted = _AMOUNTS.get(finding.kind)
+    if wanted is None or not {"resources", "replicas", "maxReplicas"} & set(re.split(r"[.\[\]/\s]+", field)):
+        return False
+    before, after = quantity(change.before or ""), quantity(change.after or "")
+    way = "down" if before is None or (after is not None and after < before) else "up"
+    return not any(way == asked and all(word in field for word in words) for asked, *words in wanted)
 
 
 def line_charge(finding: Finding, version: Version) -> Iterator[Charge]:
     """In a file that is no plain manifest, the wrong value appears in the added lines, with its key."""
     removed, added = changed_lines(version.change.patch)
     key = next((str(one) for one in reversed(steps(finding.field)) if isinstance(one, str)), "")
+    whole = key == version.path.rsplit("/", 1)[-1]
     for line in added:
-        if _holds(line, finding.observed) and key and key.lower() in line.lower():
-            yield Charge(0.7, f"it wrote {_brief(finding.observed)} into {version.path}", version.path, line.strip())
+        if _holds(line, finding.observed) and key and (whole or key.lower() in line.lower()):
+            yield Charge(
+                0.85 if whole else 0.7,
+                f"it wrote {_brief(finding.observed)} into {version.path}",
+                version.path,
+                line.strip(),
+            )
             return
     gone = [
         line

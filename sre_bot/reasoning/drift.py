@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sre_bot.detectors.fields import mapping, quantity, step
+from sre_bot.detectors.fields import mapping, mappings, quantity, step, text
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef, Value
 from sre_bot.reasoning.manifests import Declared, differences
 
@@ -55,6 +55,8 @@ _WHOLE = ("spec.selector", "spec.selector.matchLabels", "spec.template.spec.node
 
 def _added(ref: ObjectRef, one: Declared, live: KubernetesObject) -> Iterator[Drift]:
     """Pairs that only the cluster has, in mappings that nobody fills with defaults: selectors are written whole."""
+    if ref.kind == "Service":
+        yield from _protocols(ref, one, live)
     if ref.kind not in ("Service", "Deployment", "StatefulSet", "DaemonSet"):
         return
     for path in _WHOLE:
@@ -62,6 +64,15 @@ def _added(ref: ObjectRef, one: Declared, live: KubernetesObject) -> Iterator[Dr
         for key in sorted(set(present) - set(written)) if written else ():
             if not isinstance(present[key], dict | list):
                 yield Drift(object=ref, field=step(path, key), declared="", live=str(present[key]), path=one.path)
+
+
+def _protocols(ref: ObjectRef, one: Declared, live: KubernetesObject) -> Iterator[Drift]:
+    """A port's protocol that nobody declared and that is not the default (Service API: TCP)."""
+    written, present = mappings(one.thing, "spec", "ports"), mappings(live, "spec", "ports")
+    for place, (ours, theirs) in enumerate(zip(written, present, strict=False)):
+        protocol = text(theirs, "protocol")
+        if "protocol" not in ours and protocol not in ("", "TCP"):
+            yield Drift(object=ref, field=f"spec.ports[{place}].protocol", declared="TCP", live=protocol, path=one.path)
 
 
 def _known_part(declared: Any, live: Any) -> Any:

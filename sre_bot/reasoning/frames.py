@@ -9,7 +9,7 @@ from sre_bot.detectors.traces import Frame, Trace, traces
 from sre_bot.domain.cluster import ObjectRef, Value
 from sre_bot.domain.source import SourceTree
 
-_CODE = (
+CODE = (
     ".py",
     ".js",
     ".ts",
@@ -25,7 +25,10 @@ _CODE = (
     ".cs",
     ".php",
     ".rs",
+    ".ex",
+    ".exs",
 )
+"""The endings of program files whose traces are read."""
 
 
 class MappedFrame(Value):
@@ -50,7 +53,7 @@ def mapped_traces(index: ClusterIndex, tree: SourceTree) -> tuple[MappedTrace, .
     """The traces in the logs of current pods that lead to files of the tree, by workload and header."""
     by_name: dict[str, list[str]] = defaultdict(list)
     for path in tree.files:
-        if path.endswith(_CODE):
+        if path.endswith(CODE):
             by_name[path.rsplit("/", 1)[-1]].append(path)
     found = {(str(one.workload), one.header): one for one in _mapped(index, by_name)}
     return tuple(found[key] for key in sorted(found))

@@ -48,6 +48,7 @@ def propose(correlation: Correlation, history: SourceHistory | None) -> tuple[Hy
     explained = frozenset(symptom.key for finding in causes for symptom in correlation.explained_by(finding))
     causes += guesses(correlation, explained)
     causes = causes or list(correlation.complained_drift)
+    causes = causes or list(correlation.complained_changes)
     causes = causes or list(switched_off(correlation))
     if not causes:
         return _calm(correlation)
@@ -91,11 +92,20 @@ def _drift_behind(finding: Finding, correlation: Correlation) -> Drift | None:
             and finding.field
             and _names(drift.field)[: len(_names(finding.field))] == _names(finding.field)
         ):
-            changed = drift.live is not None and drift.live == finding.observed
-            taken = drift.live is None and finding.observed in (drift.declared, str(_names(drift.field)[-1]))
+            changed = drift.live is not None and _holds_only(drift.live, drift.declared, finding.observed)
+            gone = (finding.observed, finding.expected) if drift.declared else ()
+            taken = drift.live is None and (drift.declared in gone or finding.observed == str(_names(drift.field)[-1]))
             if changed or taken:
                 return drift
     return None
+
+
+def _holds_only(live: str, declared: str, observed: str) -> bool:
+    """Whether a live value is, or contains as an address does, what was observed, and the declared one does not."""
+    word = re.compile(rf"(?<![\w.-]){re.escape(observed)}(?![\w-])") if len(observed) > 2 else None
+    return live in (observed, observed.rpartition(": ")[2]) or bool(
+        word and word.search(live) and not word.search(declared)
+    )
 
 
 def _moved(finding: Finding, blamed: tuple[Suspect, ...], correlation: Correlation) -> Finding:

@@ -19,14 +19,22 @@ class Judgement(Value):
 
 
 def judge(
-    snapshot: ClusterSnapshot, history: SourceHistory | None, *, fix_threshold: float, repairable: bool
+    snapshot: ClusterSnapshot,
+    history: SourceHistory | None,
+    *,
+    fix_threshold: float,
+    repairable: bool,
+    complaint: str = "",
 ) -> Judgement:
     """Detect, correlate, propose, conclude, as the workflow's nodes do one by one.
 
-    ``repairable`` is False where no change of ours could be deployed, whatever the cause is.
+    ``repairable`` is False where no change of ours could be deployed, whatever the cause is. ``complaint`` are a
+    ticket's words.
     """
     index = ClusterIndex(snapshot)  # once: it reads every log
     correlation = relate(index, find(index), read_source(index, history))
     hypotheses = propose(correlation, history)
-    diagnosis = conclude(correlation, hypotheses, fix_threshold=fix_threshold, repairable=repairable)
+    diagnosis = conclude(
+        correlation, hypotheses, fix_threshold=fix_threshold, repairable=repairable, complaint=complaint
+    )
     return Judgement(correlation=correlation, diagnosis=diagnosis)

@@ -1,7 +1,7 @@
 """What the repository tells: declarations, changes, drift, and where stack traces lead."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sre_bot.detectors.fields import mapping, steps, text
@@ -118,8 +118,44 @@ def _is_copy(thing: dict[str, object]) -> bool:
 
 def field_changes(version: Version) -> Iterator[FieldChange]:
     """The fields of manifests that a commit changed; objects that it added or removed count as one change each."""
+    if not version.exact:
+        return  # a text that could not be rebuilt would look as if everything in it were new
     before = {one.ref: one.thing for one in declared(version.path, version.before or "")}
     after = {one.ref: one.thing for one in declared(version.path, version.after or "")}
+    yield from _changes(version, before, after)
+
+
+def moves(changed: Sequence[Version]) -> tuple[FieldChange, ...]:
+    """The fields that a commit changed of objects which it took from one file to another."""
+    exact = [version for version in changed if version.exact]
+    before = {one.ref: one.thing for version in exact for one in declared(version.path, version.before or "")}
+    after = {one.ref: (version, one.thing) for version in exact for one in declared(version.path, version.after or "")}
+    found: list[FieldChange] = []
+    for ref in sorted({*before} & {*after}, key=str):
+        version, thing = after[ref]
+        at_home = any(one.ref == ref for one in declared(version.path, version.before or ""))
+        if not at_home:
+            found += list(_changes(version, {ref: before[ref]}, {ref: thing})) or [_unchanged(version, ref)]
+    return tuple(found)
+
+
+def _unchanged(version: Version, ref: ObjectRef) -> FieldChange:
+    commit = version.commit
+    return FieldChange(
+        sha=commit.sha,
+        subject=commit.subject,
+        at=commit.authored_at,
+        path=version.path,
+        object=ref,
+        field="metadata.name",
+        before=ref.name,
+        after=ref.name,
+    )
+
+
+def _changes(
+    version: Version, before: dict[ObjectRef, KubernetesObject], after: dict[ObjectRef, KubernetesObject]
+) -> Iterator[FieldChange]:
     commit = version.commit
     for ref in sorted({*before, *after}, key=str):
         if ref not in before or ref not in after:

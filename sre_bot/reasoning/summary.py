@@ -5,10 +5,12 @@ from sre_bot.domain.finding import FaultKind
 from sre_bot.reasoning.correlation import Correlation
 
 
-def summarise(verdict: Verdict, ranked: tuple[Hypothesis, ...], correlation: Correlation) -> str:
-    """A few sentences without markup."""
+def summarise(
+    verdict: Verdict, ranked: tuple[Hypothesis, ...], correlation: Correlation, others: tuple[Hypothesis, ...] = ()
+) -> str:
+    """A few sentences without markup. ``others`` are what is only possible; it is spoken of where there is no cause."""
     if not ranked:
-        return _nothing(correlation)
+        return f"{_nothing(correlation)}{_lead(others)}"
     best = ranked[0]
     if best.kind in (FaultKind.HEALTHY, FaultKind.RECOVERED):
         return _calm(ranked, correlation)
@@ -39,6 +41,13 @@ def _nothing(correlation: Correlation) -> str:
         return "The cluster shows neither faults nor workloads to judge; a person has to look."
     hurting = "; ".join(symptom.text for symptom in correlation.symptoms[:5])
     return f"Something is wrong ({hurting}), but nothing that was read explains it; a person has to look."
+
+
+def _lead(others: tuple[Hypothesis, ...]) -> str:
+    if not others:
+        return ""
+    best = others[0]
+    return f" The best lead is {best.kind.value.replace('_', ' ')} of {best.object} ({best.confidence:.0%})."
 
 
 def _calm(ranked: tuple[Hypothesis, ...], correlation: Correlation) -> str:

@@ -16,18 +16,37 @@ since an onset is an estimate.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 
+from sre_bot.detectors.fields import steps, text
 from sre_bot.domain.diagnosis import Suspect
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 from sre_bot.domain.source import Commit, SourceHistory
 from sre_bot.reasoning.blame import code_blame
 from sre_bot.reasoning.charges import Charge, field_charge, line_charge
-from sre_bot.reasoning.source import SourceReport, field_changes
+from sre_bot.reasoning.manifests import declared
+from sre_bot.reasoning.overlays import is_read, overlay_charges
+from sre_bot.reasoning.source import FieldChange, SourceReport, field_changes, moves
 from sre_bot.reasoning.versions import Version, versions
 
 LEAST = 0.35
 """Below it nobody is accused."""
 
+NOBODYS = frozenset(
+    {
+        FaultKind.UPSTREAM_OUTAGE,
+        FaultKind.TRAFFIC_SURGE,
+        FaultKind.NODE_NOT_READY,
+        FaultKind.NODE_NETWORK_DEGRADED,
+        FaultKind.KUBELET_DOWN,
+        FaultKind.CONTAINER_RUNTIME_DOWN,
+        FaultKind.HEALTHY,
+        FaultKind.RECOVERED,
+    }
+)
+"""What no commit brings: the outside, demand, machines."""
+
+_TAKEN = (FaultKind.MISSING_ENV, FaultKind.MISSING_KEY)
 AFTER_ONSET = 0.3
 EXACT = 0.85
 AFTER_ONSET_EXACT = 0.5
@@ -40,10 +59,12 @@ def suspects(
     """The commits that explain a finding, best first; none where no diff does ("no commit is guilty")."""
     if history is None:
         return ()
+    if finding.kind in NOBODYS:
+        return ()
     best: dict[str, Suspect] = {}
-    for version in versions(history):
-        for charge in _charges(finding, source, version, _is_root(history, version.commit)):
-            suspect = _suspect(version.commit, charge, since)
+    for commit, changed in groupby(versions(history), key=lambda version: version.commit):
+        for charge in _charges(finding, source, tuple(changed), _is_root(history, commit)):
+            suspect = _suspect(commit, charge, since)
             known = best.get(suspect.sha)
             if known is None or suspect.score > known.score:
                 best[suspect.sha] = suspect
@@ -77,13 +98,34 @@ def _suspect(commit: Commit, charge: Charge, since: datetime | None) -> Suspect:
     )
 
 
-def _charges(finding: Finding, source: SourceReport, version: Version, root: bool) -> Iterator[Charge]:
-    if root and version.change.status == "added":
-        return
-    if finding.kind == FaultKind.CODE_REGRESSION:
-        yield from code_blame(finding, source, version)
-    changes = tuple(field_changes(version))
-    for change in changes:
-        yield from field_charge(finding, change)
-    if not changes or not version.exact:
-        yield from line_charge(finding, version)
+def _charges(finding: Finding, source: SourceReport, changed: tuple[Version, ...], root: bool) -> Iterator[Charge]:
+    """What speaks against one commit. An object that it moved from one file to another is neither added nor removed."""
+    kept = tuple(one for one in changed if not (root and one.change.status == "added"))
+    found = {version.path: tuple(field_changes(version)) for version in kept}
+    moved = moves(kept)
+    for change in (*(one for some in found.values() for one in some), *moved):
+        only_moved = not change.field and any(change.object == other.object for other in moved)
+        if not only_moved and change.before != change.after and not _stood_otherwise(finding, change, kept):
+            yield from field_charge(finding, change)
+    for version in kept:
+        if finding.kind == FaultKind.CODE_REGRESSION:
+            yield from code_blame(finding, source, version)
+        if not found[version.path] and is_read(version):
+            yield from overlay_charges(finding, version)
+        if (not found[version.path] and not is_read(version)) or finding.kind in _TAKEN:
+            yield from line_charge(finding, version)
+
+
+def _stood_otherwise(finding: Finding, change: FieldChange, changed: tuple[Version, ...]) -> bool:
+    """Whether an object was added with another value than the one that is wrong: then the adding was innocent."""
+    if change.field or change.before is not None or not finding.field:
+        return False
+    things = (
+        one.thing
+        for version in changed
+        if version.path == change.path
+        for one in declared(version.path, version.after or "")
+        if one.ref == change.object and change.object.name == finding.object.name
+    )
+    values = [text(thing, *steps(finding.field)) for thing in things if change.object.kind == finding.object.kind]
+    return any(value and finding.observed not in value for value in values)

@@ -1,9 +1,9 @@
 """Who depends on whom: workloads, Services, volumes, nodes, configuration, entrances."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sre_bot.detectors.calls import calls, configurations, names, selected_workloads
-from sre_bot.detectors.dependencies import complaints
+from sre_bot.detectors.complaints import complaints
 from sre_bot.detectors.fields import leaves, mapping, mappings, text
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.selectors import matches_selector
@@ -25,17 +25,26 @@ class Topology(Value):
 
     def causes_of(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Everything that an object depends on, directly or through others, itself included."""
-        return _reach(ref, ((link.source, link.target) for link in self.links))
+        return self.causes()(ref)
+
+    def causes(self) -> Callable[[ObjectRef], frozenset[ObjectRef]]:
+        """The same for many objects, with the links looked through once."""
+        following = _grouped((link.source, link.target) for link in self.links)
+        return lambda ref: _reach(ref, following)
 
     def victims_of(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Everything that depends on an object, itself included."""
-        return _reach(ref, ((link.target, link.source) for link in self.links))
+        return _reach(ref, _grouped((link.target, link.source) for link in self.links))
 
 
-def _reach(start: ObjectRef, pairs: Iterable[tuple[ObjectRef, ObjectRef]]) -> frozenset[ObjectRef]:
+def _grouped(pairs: Iterable[tuple[ObjectRef, ObjectRef]]) -> dict[ObjectRef, list[ObjectRef]]:
     following: dict[ObjectRef, list[ObjectRef]] = {}
     for left, right in pairs:
         following.setdefault(left, []).append(right)
+    return following
+
+
+def _reach(start: ObjectRef, following: Mapping[ObjectRef, list[ObjectRef]]) -> frozenset[ObjectRef]:
     reached, front = {start}, [start]
     while front:
         fresh = [one for one in following.get(front.pop(), ()) if one not in reached]

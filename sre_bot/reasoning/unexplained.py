@@ -11,6 +11,7 @@ from sre_bot.detectors.symptoms import Symptom
 from sre_bot.domain.cluster import ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 from sre_bot.reasoning.correlation import Correlation
+from sre_bot.reasoning.drift import Drift
 from sre_bot.reasoning.source import FieldChange
 from sre_bot.reasoning.suspects import SLACK
 
@@ -24,6 +25,9 @@ _KINDS: tuple[tuple[str, FaultKind, float], ...] = (
     ("env", FaultKind.INVALID_CONFIG, 0.8),
     ("envFrom", FaultKind.INVALID_CONFIG, 0.8),
     ("image", FaultKind.CODE_REGRESSION, 0.7),
+    *((name, FaultKind.VOLUME_PERMISSION_DENIED, 0.6) for name in ("fsGroup", "runAsUser", "runAsGroup")),
+    ("supplementalGroups", FaultKind.VOLUME_PERMISSION_DENIED, 0.6),
+    ("readOnlyRootFilesystem", FaultKind.VOLUME_PERMISSION_DENIED, 0.6),
     ("securityContext", FaultKind.INVALID_CONFIG, 0.6),
     ("volumeMounts", FaultKind.INVALID_CONFIG, 0.5),
     ("volumes", FaultKind.INVALID_CONFIG, 0.5),
@@ -49,6 +53,25 @@ def switched_off(correlation: Correlation) -> Iterator[Finding]:
         recent = correlation.taken_at - change.at <= _RECENT
         if change.field == "spec.replicas" and change.after == "0" and change.before not in (None, "0") and recent:
             yield from (_switched_off(live, change) for live in correlation.idle if _is_of(change, {live}))
+    scaled = {link.target for link in correlation.topology.links if link.why == "scales"}
+    for drift in correlation.source.drift:
+        by_hand = drift.field == "spec.replicas" and drift.live == "0" and drift.declared != "0"
+        if by_hand and drift.object in correlation.idle and drift.object not in scaled:
+            yield _scaled_by_hand(drift)
+
+
+def _scaled_by_hand(drift: Drift) -> Finding:
+    """What the repository wants to run and somebody scaled to 0; an autoscaler that may do so is none."""
+    return Finding(
+        kind=FaultKind.ZERO_REPLICAS,
+        object=drift.object,
+        field=drift.field,
+        observed="0",
+        expected=drift.declared,
+        message=f"{drift.object.name} is scaled to 0; the repository wants {drift.declared}.",
+        directness="inferred",
+        evidence=(Evidence.seen("object", drift.object, drift.field, "replicas: 0"),),
+    )
 
 
 def _switched_off(live: ObjectRef, change: FieldChange) -> Finding:
@@ -101,6 +124,8 @@ def _weight(change: FieldChange) -> float:
 
 def _part(change: FieldChange) -> tuple[FaultKind, float]:
     parts = {part for part in steps(change.field) if isinstance(part, str)}
+    if "env" in parts and change.after is None:
+        return FaultKind.MISSING_ENV, 0.8
     return next(((kind, weight) for name, kind, weight in _KINDS if name in parts), (FaultKind.INVALID_CONFIG, 0.0))
 
 

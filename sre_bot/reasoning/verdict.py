@@ -1,15 +1,16 @@
 """The verdict: what to do about the best hypothesis, and how to say it."""
 
+import math
+
 from sre_bot.domain.diagnosis import Diagnosis, Hypothesis, Verdict
 from sre_bot.domain.finding import FaultKind
-from sre_bot.reasoning.confidence import score, squeeze
+from sre_bot.reasoning.alternatives import CALM, alternatives
+from sre_bot.reasoning.complainers import is_complained_of
+from sre_bot.reasoning.confidence import calm, score, squeeze
 from sre_bot.reasoning.correlation import Correlation
 from sre_bot.reasoning.summary import summarise
 from sre_bot.reasoning.suspects import EXACT
 
-CALM_CONFIDENCE = 0.9
-UNSEEN_PENALTY = 0.2
-CALM = (FaultKind.HEALTHY, FaultKind.RECOVERED)
 BEYOND_THE_REPOSITORY = frozenset(
     {
         FaultKind.UPSTREAM_OUTAGE,
@@ -29,22 +30,45 @@ BEYOND_THE_REPOSITORY = frozenset(
 
 
 def conclude(
-    correlation: Correlation, hypotheses: tuple[Hypothesis, ...], *, fix_threshold: float, repairable: bool
+    correlation: Correlation,
+    hypotheses: tuple[Hypothesis, ...],
+    *,
+    fix_threshold: float,
+    repairable: bool,
+    complaint: str = "",
 ) -> Diagnosis:
     """Weigh the hypotheses and decide: ``fix``, ``no_action``, or ``needs_human``.
 
     ``fix`` needs a cause whose place in the repository is known, and a confidence of at least ``fix_threshold``.
-    ``repairable`` is False where there is no repository that we may write to.
+    ``repairable`` is False where there is no repository that we may write to. ``complaint`` are the ticket's words;
+    they only help to rank the alternatives, which are listed after the causes and decide nothing.
     """
     weighed = tuple(_weighed(one, hypotheses, correlation) for one in hypotheses)
-    ranked = tuple(sorted(weighed, key=lambda one: (-one.confidence, -len(one.explains))))
+    complaining = {who.object: who.present for who in correlation.unrest}
+    ranked = tuple(sorted(weighed, key=lambda one: _rank(one, complaining.get(one.object, 0))))
+    if ranked and ranked[0].kind in CALM and is_complained_of(correlation, ranked[0].kind, complaint):
+        ranked = ()
     verdict = _verdict(ranked, fix_threshold, repairable=repairable)
-    return Diagnosis(verdict=verdict, hypotheses=ranked, summary=summarise(verdict, ranked, correlation))
+    others = alternatives(ranked, correlation, complaint)
+    summary = summarise(verdict, ranked, correlation, others)
+    well = bool(ranked) and ranked[0].kind in CALM
+    listed = (*ranked[:1], *others, *ranked[1:]) if well else (*ranked, *others)
+    return Diagnosis(verdict=verdict, hypotheses=listed, summary=summary)
+
+
+def _rank(one: Hypothesis, complaining: int) -> tuple[float, int, int, float]:
+    """Surest first; of equals who explains more, who complains more, and where it began first: no name decides."""
+    if one.kind in CALM:
+        return (-one.confidence, 0, 0, 0.0)  # they come in an order of their own
+    since = one.finding.since
+    return (-one.confidence, -len(one.explains), -complaining, since.timestamp() if since else math.inf)
 
 
 def _weighed(one: Hypothesis, all_: tuple[Hypothesis, ...], correlation: Correlation) -> Hypothesis:
     if one.kind in CALM:
-        return one.model_copy(update={"confidence": CALM_CONFIDENCE - (UNSEEN_PENALTY if correlation.unseen else 0.0)})
+        loudest = max((who.present for who in correlation.unrest), default=0)
+        sure = calm(unseen=bool(correlation.unseen), heard=correlation.heard, complaining=loudest)
+        return one.model_copy(update={"confidence": sure})
     own = any(piece.source in ("log", "event", "metric") for piece in one.finding.evidence)
     hurting = len(correlation.symptoms) + own
     share = (len(one.explains) + own) / hurting if hurting else None

@@ -5,11 +5,20 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sre_bot.domain.errors import BadInput, GitHubAPIError, JiraError, LeaseHeld, Paused, StaleVersion, WorkflowExists
+from sre_bot.domain.errors import (
+    BadInput,
+    GitHubAPIError,
+    JiraError,
+    LangGraphServerError,
+    LeaseHeld,
+    Paused,
+    StaleVersion,
+    WorkflowExists,
+)
 from sre_bot.domain.review import Decision
 from sre_bot.domain.states import DetailedState
 from sre_bot.domain.ticket import Ticket
-from sre_bot.domain.workflow import WorkflowState
+from sre_bot.domain.workflow import Runner, WorkflowState
 from sre_bot.graph.graph import GRAPH_VERSION
 from sre_bot.graph.review import ReviewReader
 from sre_bot.graph.traces import lost_workflow, traces_in
@@ -17,10 +26,11 @@ from sre_bot.persistence.database import Database
 from sre_bot.persistence.ignored import IgnoredEvents
 from sre_bot.persistence.locks import ResourceLocks
 from sre_bot.persistence.opening import Opening
-from sre_bot.persistence.quarantine import Quarantines
 from sre_bot.persistence.reopening import reopen, was_restored
+from sre_bot.persistence.watching import Watch
 from sre_bot.persistence.workflows import Workflows
 from sre_bot.tools.jira import Jira
+from sre_bot.tools.langgraph_server import LangGraphServer
 from sre_bot.worker.stopping import stop
 
 log = logging.getLogger(__name__)
@@ -30,6 +40,10 @@ KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
 
 OWN_ECHO = timedelta(seconds=60)
 """Changes of a ticket this soon after our own last comment are taken for our own."""
+
+OURS: tuple[Runner, ...] = ("worker",)
+SERVED: tuple[Runner, ...] = ("worker", "server")
+"""Whose workflows are woken by a review: LangGraph Server's too where we know it."""
 
 PRIORITIES = {"highest": 1, "blocker": 1, "critical": 1, "high": 2, "major": 2, "medium": 3, "low": 4, "lowest": 5}
 
@@ -41,9 +55,12 @@ class Monitors:
     database: Database
     workflows: Workflows
     locks: ResourceLocks
-    quarantines: Quarantines
+    watch: Watch
     jira: Jira
     reviews: ReviewReader
+    server: LangGraphServer | None
+    """Who runs the threads that LangGraph Server has begun; None where it is not known."""
+
     projects: tuple[str, ...]
     owner: str
     lease: timedelta
@@ -98,25 +115,29 @@ class Monitors:
             previous=before[0].workflow_id if before else None,
         )
 
-    async def review_activity(self) -> int:
-        """Wake every workflow whose pull request says something decisive; returns how many.
+    async def review_activity(self, at_most: int | None = None) -> int:
+        """Wake workflows whose pull request says something decisive; returns how many.
 
-        A pull request that cannot be read does not keep us from the others.
+        ``at_most`` so many are asked about, else as many as a page holds; the others have their turn. A pull request
+        that cannot be read does not keep us from the others.
         """
-        woken = 0
-        for state in await self.workflows.live():
-            if not is_ours(state) or state.detailed_state is not DetailedState.AWAITING_REVIEW:
-                continue
+        woken, runners = 0, SERVED if self.server else OURS
+        for state in await self.watch.next_in_review(runners, at_most):
             try:
                 woken += await self.wake_if_decided(state)
-            except GitHubAPIError as error:
+            except (GitHubAPIError, LangGraphServerError) as error:
                 log.warning("workflow %s: %s", state.workflow_id, error)
         return woken
 
     async def wake_if_decided(self, state: WorkflowState) -> bool:
-        """Wake one workflow if there is something for it to read. Raises ``GitHubAPIError``."""
+        """Wake one workflow if there is something for it to read; a thread of LangGraph Server is woken there.
+
+        Raises ``GitHubAPIError`` and ``LangGraphServerError``.
+        """
         if (await self._decision(state)).state == "waiting":
             return False
+        if self.server and not is_ours(state):
+            return await self.server.wake(state.workflow_id)
         await self.workflows.wake(state.workflow_id)
         return True
 
@@ -132,12 +153,8 @@ class Monitors:
         """
         await self.locks.sweep()
         now = await self.database.now()
-        excused = {waiting["workflow_id"] for waiting in await self.locks.waiting()}
-        excused |= {quarantine.workflow_id for quarantine in await self.quarantines.in_force()}
         expired = 0
-        for state in await self.workflows.live():
-            if not is_ours(state) or state.workflow_id in excused:
-                continue
+        async for state in self.watch.overdue():
             if is_overdue(state, now):
                 expired += await self.expire(state)
             elif is_woken_too_late(state, now):

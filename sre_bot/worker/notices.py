@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sre_bot.domain.deadlines import spent
+from sre_bot.domain.deadlines import limit_of
 from sre_bot.domain.errors import LeaseHeld, Paused, ServiceError
 from sre_bot.domain.fix import FileEdit
-from sre_bot.domain.states import DetailedState
+from sre_bot.domain.states import DetailedState, Position
 from sre_bot.domain.workflow import WorkflowState
 from sre_bot.graph import messages
 from sre_bot.graph.markup import markdown, wiki
@@ -20,6 +20,7 @@ from sre_bot.graph.outward import Outward
 from sre_bot.graph.state import Case
 from sre_bot.persistence.database import Database
 from sre_bot.persistence.effects import Effects
+from sre_bot.persistence.watching import Watch
 from sre_bot.persistence.workflows import Claim, Workflows
 from sre_bot.repair.overlaps import overlaps
 from sre_bot.worker.configuration import config_of
@@ -29,10 +30,12 @@ log = logging.getLogger(__name__)
 SHARES = (90, 50)
 """At which per cent of a time limit people are reminded, the latest first."""
 
+REMINDER = "reminder_"
+
 WAITS_FOR_PEOPLE = {DetailedState.AWAITING_REVIEW: "the review of", DetailedState.APPROVED: "the deployment of"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Notices:
     """Reminders and warnings about live workflows."""
 
@@ -40,38 +43,57 @@ class Notices:
     workflows: Workflows
     effects: Effects
     outward: Outward
+    watch: Watch
     owner: str
     lease: timedelta
+    compared_to: datetime | None = None
+    """Until when all fixes are compared with each other; None before the first time."""
 
     async def reminders(self) -> int:
         """Remind people of every deadline that is half or nearly over, once for each; returns how many."""
-        now = await self.database.now()
-        return sum([await self._remind(state, now) for state in await self.workflows.live() if _waits(state)])
+        return sum([await self._remind_all(state, share) for state in WAITS_FOR_PEOPLE for share in SHARES])
 
     async def overlapping(self) -> int:
-        """Link live workflows whose fixes touch the same lines, and tell both; returns how many pairs are new."""
-        return sum([await self._warned(one, other) for one, other in await self.workflows.same_files()])
+        """Link live workflows whose fixes touch the same lines, and tell both; returns how many pairs are new.
 
-    async def _remind(self, state: WorkflowState, now: datetime) -> bool:
+        A fix is compared once with all that there are; again as long as somebody could not be told.
+        """
+        began = await self.database.now()
+        pairs = await self.watch.same_files(self.compared_to)
+        warned = [await self._warned(one, other) for one, other in pairs]
+        if None not in warned:
+            self.compared_to = began
+        return sum(map(bool, warned))
+
+    async def _remind_all(self, waiting_in: DetailedState, share: int) -> int:
+        """Remind those of whose limit ``share`` per cent are over and of the next share not yet."""
+        limit, told = limit_of(Position.working(waiting_in)), f"{REMINDER}{share}:"
+        following = min((later for later in SHARES if later > share), default=100)
+        found = self.watch.to_remind(
+            waiting_in,
+            more_than=limit * (100 - following) / 100,
+            at_most=limit * (100 - share) / 100,
+            told=f"ticket_comment:{told}",
+        )
+        now = await self.database.now()
+        return sum([await self._remind(state, share, told, now) async for state in found])
+
+    async def _remind(self, state: WorkflowState, share: int, told: str, now: datetime) -> bool:
         assert state.timeout_at is not None and state.detailed_state is not None
-        over = 100 * spent(state.position, state.timeout_at, now)
-        share = next((share for share in SHARES if over >= share), None)
-        if share is None or over >= 100:
-            return False
-        name = f"reminder_{share}:{str(state.context.get('pr_head', ''))[:12]}"
-        if await self._was_told(state, name):
-            return False
+        name = f"{told}{str(state.context.get('pr_head', ''))[:12]}"
         what = f"{WAITS_FOR_PEOPLE[state.detailed_state]} {state.context.get('pr_url', 'the fix')}"
         text = messages.reminder(what, share, (state.timeout_at - now) / timedelta(hours=1))
         return await self._under_claim(state, lambda claim: self.outward.tell(claim, state.ticket_id, 0, name, text))
 
-    async def _warned(self, one: str, other: str) -> bool:
+    async def _warned(self, one: str, other: str) -> bool | None:
+        """Whether two were told of each other; None where one could not be told now, though there is something."""
         first, second = await self.workflows.get(one), await self.workflows.get(other)
         found = overlaps(await self._edits(first), await self._edits(second))
         places = [f"{path}:{lines[0]}" for path, lines in found.items()]
-        told = places and [await self._warn(first, second, places), await self._warn(second, first, places)]
-        if not told or not all(told):
+        if not places:
             return False
+        if not all([await self._warn(first, second, places), await self._warn(second, first, places)]):
+            return None
         await self.workflows.link(one, other, "overlaps")
         return True
 
@@ -117,11 +139,6 @@ class Notices:
         finally:
             await self.workflows.release(claim)
         return True
-
-
-def _waits(state: WorkflowState) -> bool:
-    ours = state.driver == "graph" and state.runner == "worker"
-    return ours and state.detailed_state in WAITS_FOR_PEOPLE and state.timeout_at is not None and state.due_at is None
 
 
 def _summed(edits: Iterable[dict[str, Any]]) -> tuple[FileEdit, ...]:

@@ -1,7 +1,8 @@
 """Workflows whose runs belong to LangGraph Server: what fails or takes too long there, a person is told by us.
 
 We never run their graph. A run that ended with an error is not repeated by the server, and a review that nobody
-answers wakes nobody there; both are led to ``escalation``, which any worker of ours ends.
+answers wakes nobody there; both are led to ``escalation``, which any worker of ours ends. Who reviews in time wakes the
+thread at its server, where that is configured: the monitors see to that.
 """
 
 import logging
@@ -15,7 +16,7 @@ from sre_bot.domain.errors import LeaseHeld, Paused, StaleVersion
 from sre_bot.domain.states import DetailedState
 from sre_bot.domain.workflow import WorkflowState
 from sre_bot.persistence.database import Database
-from sre_bot.persistence.locks import ResourceLocks
+from sre_bot.persistence.watching import Watch
 from sre_bot.persistence.workflows import Workflows
 from sre_bot.worker.stopping import stop
 
@@ -31,7 +32,7 @@ class ServerRuns:
 
     database: Database
     workflows: Workflows
-    locks: ResourceLocks
+    watch: Watch
     saver: BaseCheckpointSaver[str]
     owner: str
     lease: timedelta
@@ -39,9 +40,7 @@ class ServerRuns:
     async def hand_over(self, grace: timedelta = GRACE) -> int:
         """Lead every one to ``escalation`` that failed more than ``grace`` ago or is overdue; returns how many."""
         now = await self.database.now()
-        in_line = {waiting["workflow_id"] for waiting in await self.locks.waiting()}
-        live = [state for state in await self.workflows.live() if _is_at_a_server(state)]
-        return sum([await self._looked_at(state, now, grace) for state in live if state.workflow_id not in in_line])
+        return sum([await self._looked_at(state, now, grace) async for state in self.watch.at_a_server(grace)])
 
     async def _looked_at(self, state: WorkflowState, now: datetime, grace: timedelta) -> bool:
         if state.is_expired(now) and not state.context.get("merge_sha"):
@@ -68,9 +67,3 @@ class ServerRuns:
         found = await self.saver.aget_tuple({"configurable": {"thread_id": workflow_id, "checkpoint_ns": ""}})
         writes = (found.pending_writes or []) if found else []
         return next((str(value) for _, channel, value in writes if channel == ERROR), "")
-
-
-def _is_at_a_server(state: WorkflowState) -> bool:
-    """Whether a server has begun it and it is not being handed over already."""
-    there = state.driver == "graph" and state.runner == "server"
-    return there and state.detailed_state not in (None, DetailedState.ESCALATION)

@@ -102,7 +102,8 @@ class Service:
             log.info("ticket %s: workflow %s", state.ticket_id, state.workflow_id)
 
     async def _reviews(self) -> None:
-        await self.monitors.review_activity()
+        """One pull request at each look, in turn: GitHub counts our requests by the hour."""
+        await self.monitors.review_activity(at_most=1)
 
     async def _deadlines(self) -> None:
         await self.monitors.deadlines()

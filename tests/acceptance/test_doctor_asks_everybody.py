@@ -7,6 +7,8 @@ from typing import Any
 from sre_bot.lab.client import LabProcess
 from tests.acceptance_stage import environment, sre_bot
 from tests.bad_input_stage import INCIDENT
+from tests.record_commands_stage import Commands
+from tests.redis_servers import redis_server
 from tests.scripted_model import scripted_model
 
 
@@ -46,6 +48,29 @@ async def test_a_bot_that_only_diagnoses_is_well(database_url: str, tmp_path: Pa
     assert code == 0
     assert found["GitHub"]["said"] == "GITHUB_TOKEN is empty: nothing will be repaired"
     assert found["Argo CD"]["said"] == "not configured: diagnosing only"
+
+
+async def test_a_redis_that_is_away_is_a_warning_and_one_that_cannot_be_meant_is_wrong(
+    database_url: str, tmp_path: Path
+) -> None:
+    sre_bot = Commands(database_url, tmp_path)
+
+    async def redis(**settings: str) -> dict[str, Any]:
+        checks = (await sre_bot("doctor", "--json", **settings)).json
+        return next(check for check in checks if check["name"] == "Redis")
+
+    async with redis_server() as server:
+        there = await redis(REDIS_URL=server.url)
+    away, nonsense, none = (
+        await redis(REDIS_URL="redis://127.0.0.1:1"),
+        await redis(REDIS_URL="redis://127.0.0.1:1?decode_responses=true"),
+        await redis(),
+    )
+
+    assert there == {"name": "Redis", "ok": True, "said": "answers", "remedy": ""}
+    assert away["ok"] and "the bot works without it" in away["said"] and away["remedy"].startswith("Check REDIS_URL")
+    assert not nonsense["ok"] and "decode_responses cannot be set" in nonsense["said"]
+    assert (none["ok"], none["remedy"]) == (True, "")
 
 
 async def test_what_is_played_in_the_lab_is_told_as_json(database_url: str, tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ import httpx
 import psycopg
 import pytest
 from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
 
 from sre_bot.cli.demo import FIRST_INCIDENT
 from sre_bot.graph.graph import GRAPH_VERSION
 from sre_bot.lab.client import LabProcess
 from sre_bot.persistence.database import Database
 from sre_bot.persistence.replay import verify
-from tests.acceptance_stage import INCIDENTS, environment
+from tests.acceptance_stage import INCIDENTS, environment, running
 
 ROOT = Path(__file__).parents[2]
 OFFLINE = {"LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGCHAIN_TRACING_V2": "false"}
@@ -68,6 +69,15 @@ async def _answers(url: str, process: asyncio.subprocess.Process, log: Path) -> 
                 await asyncio.sleep(0.2)
 
 
+async def _at_its_end(client: LangGraphClient, thread: str) -> Any:
+    """The state of a thread that runs no more and waits for nobody."""
+    while True:
+        state: Any = await client.threads.get_state(thread)
+        if not state["next"]:
+            return state
+        await asyncio.sleep(0.5)
+
+
 @pytest.mark.parametrize("door", ["make_graph", "create_checkpointer"])
 async def test_what_is_not_set_is_named_before_the_server_takes_a_run(
     door: str, database_url: str, tmp_path: Path
@@ -106,7 +116,7 @@ async def test_a_run_whose_durability_could_lose_steps_is_refused_by_name_and_le
         assert [await verify(database, thread) for thread in threads] == [()] * 3
 
 
-async def test_a_ticket_runs_on_langgraph_server_to_the_interrupt_and_after_an_approval_to_its_end(
+async def test_a_ticket_runs_on_langgraph_server_to_the_interrupt_and_is_woken_there_by_an_approval(
     database_url: str, tmp_path: Path
 ) -> None:
     async with await LabProcess.start(INCIDENTS / FIRST_INCIDENT, speed=60) as lab:
@@ -123,8 +133,8 @@ async def test_a_ticket_runs_on_langgraph_server_to_the_interrupt_and_after_an_a
             still: Any = await client.threads.get_state(thread)
 
             await lab.control.review(number, "approve")
-            await client.runs.wait(thread, "sre-bot", command={"resume": "look"}, durability="sync")
-            ended: Any = await client.threads.get_state(thread)
+            async with running({**env, "LANGGRAPH_URL": url}, "serve"):
+                ended = await asyncio.wait_for(_at_its_end(client, thread), 120)
     assert waiting["next"] == ["review"]
     assert still["next"] == ["review"], "a resume value approves nothing"
     assert {node["id"].rpartition(":")[2] for node in drawn["nodes"]} >= {

@@ -64,7 +64,7 @@ async def test_a_workflow_whose_progress_was_lost_finds_what_it_did_and_its_old_
     told = await after("backup", "drift", "--json", **stage.lab.environment)
 
     said = [one["said"] for one in told.json["drift"] if one["workflow_id"] == workflow_id]
-    assert told.code == 0 and any("ticket_comment:accepted (round 0) is on the ticket already" in one for one in said)
+    assert told.code == 1 and any("ticket_comment:accepted (round 0) is on the ticket already" in one for one in said)
     assert any(one.startswith("pull request #1 is open already") for one in said)
     async with on(stage, after.database_url, tmp_path) as restored:
         with pytest.raises(Paused):
@@ -76,7 +76,7 @@ async def test_a_workflow_whose_progress_was_lost_finds_what_it_did_and_its_old_
         end = await aftermath(restored, workflow_id)
         assert end.comments[: len(waiting.comments)] == waiting.comments
     clean = await after("backup", "drift", "--json", **stage.lab.environment)
-    assert clean.json == {"drift": [], "silent": {}}
+    assert (clean.code, clean.json) == (0, {"drift": [], "silent": {}})
 
 
 async def test_a_workflow_that_the_backup_does_not_know_goes_on_under_its_own_id(

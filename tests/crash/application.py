@@ -1,14 +1,13 @@
-"""Ring 2: the whole bot on a recorded incident, struck at the same boundaries; recovery is its own sweep."""
+"""Ring 2: the whole bot on recorded incidents, struck at the same boundaries; recovery is its own sweep."""
 
 import asyncio
 import random
 import signal
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -17,11 +16,10 @@ from sre_bot.lab.client import LabProcess
 from sre_bot.lab.reviewer import Act, review
 from sre_bot.persistence.database import Database
 from sre_bot.persistence.migrations import migrate
-from sre_bot.persistence.replay import verify
 from sre_bot.persistence.scratch import scratch_database
-from sre_bot.persistence.workflows import Workflows
 from tests.crash.calls import CallLine
 from tests.crash.children import Child, Nursery
+from tests.crash.endings import Judge, amounts, late, rows
 from tests.crash.oracle import Finding
 from tests.crash.plans import Plan
 from tests.crash.postgres import Server
@@ -34,6 +32,11 @@ CALLED = ("JIRA_URL", "ARGOCD_URL")
 """Not GitHub: the bot clones only from the host that it knows; there, the commits around a call are struck."""
 PATIENCE = 120.0
 MOST_BOTS = 8
+WATCHED = 1.0
+"""Seconds that a bot which was frozen is watched for after it has come to itself."""
+
+_LEASED = b"select 1 from leases where owner <> '' and expires_at > clock_timestamp()"
+_BEATS = b"select 1 from worker_heartbeats where owner like %s and beat_at > clock_timestamp() - interval '1 second'"
 
 
 @dataclass(slots=True)
@@ -43,12 +46,14 @@ class Application:
     server: Server
     nursery: Nursery
     lab: LabProcess
+    incident: str
     url: str
     database: Database
     data: Path
     meeting: Meeting
     children: list[Child] = field(default_factory=list[Child])
     lines: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    pausing: set[asyncio.Task[bool]] = field(default_factory=set[asyncio.Task[bool]])
 
     async def to_the_end(self, plan: Plan | None) -> bool:
         """Serve, with a new bot for each that died, until the ticket's workflow has ended; whether it has."""
@@ -60,35 +65,50 @@ class Application:
                 if child.ended.is_set():
                     child = await self._bot(plan)
                 await asyncio.sleep(0.05)
-            await self._let_go_or_die(child)
+            if plan and plan.fault == "pause" and plan.strikes:
+                await self._watch_the_woken(plan)
+            await self._let_go_or_die()
         finally:
             reviewing.cancel()
             await asyncio.gather(reviewing, return_exceptions=True)
         return await self._ended()
 
-    async def judged(self, *, ended: bool) -> Finding:
-        """The oracle, asked of the record and of the lab."""
-        (state,) = await Workflows(self.database).recent()
-        wrong = list(await verify(self.database, state.workflow_id))
-        if not ended or state.outcome != "resolved":
-            wrong.append(f"O1 it stands at {state.detailed_state}, outcome {state.outcome}")
-        effects = await self._rows(b"select name, round, status from effects order by 1, 2")
-        unknown = sum(effect["status"] == "unknown" for effect in effects)
-        wrong += [f"O2 effect {one['name']} is {one['status']}" for one in effects if one["status"] != "done"]
-        wrong += [f"O5 {row['resource']} is still locked" for row in await self._rows(b"select * from resource_locks")]
-        tickets = await self._rows(b"select count(*) as n from workflow_states")
-        wrong += [f"O6 {tickets[0]['n']} workflows for one ticket"] if tickets[0]["n"] != 1 else []
-        made = objects(await self.lab.control.state())
-        return Finding(sum(made.values()) - len(made), len(_EXPECTED - set(made)), unknown, tuple(wrong))
+    async def judged(self, expected: Json | None) -> Finding:
+        """The oracle, asked of the record and of the lab, and asked again after another recovery."""
+        judge, world = Judge(self.database), await self.lab.control.state()
+        finding = await judge.judge(self.incident, world, expected)
+        before = await judge.fingerprint(world)
+        said = await self._recover_again()
+        wrong = [] if said == ["recovered 0"] else [f"O8 another recovery said {said}"]
+        if await judge.fingerprint(await self.lab.control.state()) != before:
+            wrong.append("O8 another recovery changed something")
+        return replace(finding, disagreements=(*finding.disagreements, *wrong))
 
-    async def _let_go_or_die(self, child: Child) -> None:
-        """Give the last bot a moment for its last writes, then end it."""
-        for _ in range(40):
-            if not await self._rows(b"select 1 from leases where owner <> '' and expires_at > clock_timestamp()"):
+    async def made(self) -> Json:
+        """How much the bot has made in the lab."""
+        return amounts(await self.lab.control.state())
+
+    async def _recover_again(self) -> list[str]:
+        """Let one more bot recover what there is and leave; what it says."""
+        child = Child(self.nursery.next_number())
+        job = {"do": "recover", "environment": self.lab.environment, "data": str(self.data)}
+        await self.nursery.bear(job, lambda port: _at_port(self.url, port), child)
+        await asyncio.wait_for(child.ended.wait(), PATIENCE)
+        for _ in range(100):  # its last words may come after its end
+            if child.said:
                 break
             await asyncio.sleep(0.05)
-        await child.signal(signal.SIGKILL)
-        await child.ended.wait()
+        return child.said
+
+    async def _let_go_or_die(self) -> None:
+        """Give the last bot a moment for its last writes, then end all that live."""
+        for _ in range(40):
+            if not await rows(self.database, _LEASED):
+                break
+            await asyncio.sleep(0.05)
+        for child in self.children:
+            await child.signal(signal.SIGKILL)
+            await child.ended.wait()
 
     async def _bot(self, plan: Plan | None) -> Child:
         child = Child(self.nursery.next_number(), plan.gate(lambda one: self._strike(plan, one)) if plan else None)
@@ -107,7 +127,33 @@ class Application:
             await child.signal(signal.SIGKILL)
         elif fault == "restart":
             await self.meeting.arrive()
+        elif fault == "pause":
+            pausing = asyncio.create_task(self._paused(plan, child))
+            self.pausing.add(pausing)
+            return plan.point == "received" or await pausing
         return False
+
+    async def _paused(self, plan: Plan, child: Child) -> bool:
+        """Freeze a bot, let another do all there is to do, and thaw it; its line holds."""
+        await child.signal(signal.SIGSTOP)
+        while await rows(self.database, _LEASED):  # the lease of a sleeper ends by itself
+            await asyncio.sleep(0.05)
+        relief = await self._bot(plan)
+        while not relief.ended.is_set() and not await self._ended():
+            await asyncio.sleep(0.05)
+        await child.signal(signal.SIGCONT)
+        return True
+
+    async def _watch_the_woken(self, plan: Plan) -> None:
+        """Let a bot that was frozen come to itself, and do whatever it still would."""
+        await asyncio.gather(*self.pausing)
+        (woken,) = [child for child in self.children if child.number in plan.struck]
+        beats = f"%:{await woken.pid}"
+        for _ in range(200):
+            if woken.ended.is_set() or await rows(self.database, _BEATS, beats):
+                break
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(WATCHED)
 
     async def _called_through(self, child: Child, url: str) -> str:
         """The address of a line to a service of the lab, for one bot."""
@@ -127,13 +173,7 @@ class Application:
             pass
 
     async def _ended(self) -> bool:
-        return bool(await self._rows(b"select 1 from workflow_states where outcome is not null"))
-
-    async def _rows(self, statement: bytes) -> list[Json]:
-        async def work(connection: Any) -> list[Json]:
-            return await (await connection.execute(statement)).fetchall()
-
-        return await self.database.attempt(work)
+        return bool(await rows(self.database, b"select 1 from workflow_states where outcome is not null"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +186,10 @@ class Stage:
     async def census(self, order: Json) -> Json:
         """Run an incident without a fault; the points that the bot passes."""
         async with self._staged(order["incident"], Meeting(self.server, 1)) as application:
-            ended = await application.to_the_end(None)
+            await application.to_the_end(None)
             passed = [point for child in application.children for point in child.passed]
-            return {"passed": passed, **asdict(await application.judged(ended=ended))}
+            finding, made = await application.judged(None), await application.made()
+            return {"incident": order["incident"], "passed": passed, "made": made, **asdict(finding)}
 
     async def run(self, scenario: Json) -> Json:
         """One scenario: a fault at a boundary, recovery, the oracle."""
@@ -165,13 +206,16 @@ class Stage:
         plan = Plan(scenario["boundary"], scenario["point"], scenario["fault"], random.Random(scenario["seed"]))
         async with self._staged(scenario["incident"], meeting) as application:
             try:
-                ended = await application.to_the_end(plan)
+                await application.to_the_end(plan)
             finally:
                 if plan.is_awaited:
                     meeting.leave()
-            finding = asdict(await application.judged(ended=ended))
-        told = {"struck": bool(plan.strikes), "kills": plan.kills, "recovery": plan.recovery}
-        return {**scenario, **finding, **told, "seconds": time.monotonic() - started}
+            told = {"struck": bool(plan.strikes), "kills": plan.kills, "recovery": plan.recovery}
+            resumed = plan.resumed
+            finding = await application.judged(scenario["expected"])
+        wrong = (*finding.disagreements, *late(resumed, told["recovery"]))
+        finding = asdict(replace(finding, disagreements=wrong))
+        return {**scenario, **finding, **told, "resumed": resumed, "seconds": time.monotonic() - started}
 
     @asynccontextmanager
     async def _staged(self, incident: str, meeting: Meeting) -> AsyncGenerator[Application]:
@@ -181,19 +225,7 @@ class Stage:
             await migrate(url)
             lab = await stack.enter_async_context(await LabProcess.start(INCIDENTS / incident, speed=PACE.speed))
             database = await stack.enter_async_context(Database.open(url, max_size=2))
-            yield Application(self.server, self.nursery, lab, url, database, Path(data), meeting)
-
-
-def objects(world: Json) -> Counter[str]:
-    """What the bot has made in the lab, and how often."""
-    comments = [body for ticket in world["tickets"] for body in ticket["comments"]]
-    made = Counter(f"comment {body}" for body in comments)
-    made.update("pull request" for _ in world["pull_requests"])
-    made.update("merge" for pull in world["pull_requests"] if pull["merged"])
-    return made
-
-
-_EXPECTED = {"pull request", "merge"}
+            yield Application(self.server, self.nursery, lab, incident, url, database, Path(data), meeting)
 
 
 def _at_port(url: str, port: int) -> str:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.crash.boundaries import CONTEXTS, RESTARTS, SOMETIMES, Boundary, Fault, boundaries, pairs
+from tests.crash.endings import ENDINGS
 from tests.crash.lanes import LaneProcess, answers
 from tests.crash.report import failed
 
 Json = dict[str, Any]
 Plans = tuple[int, Iterator[Json]]
-INCIDENT = "orders-cannot-be-placed"
-APPLICATION_FAULTS: tuple[Fault, ...] = ("kill", "kill twice", "kill in recovery", "cut", *RESTARTS)
+APPLICATION_FAULTS: tuple[Fault, ...] = ("kill", "kill twice", "kill in recovery", "pause", "cut", *RESTARTS)
 
 NAIVE = (
     ("effect comment accepted: call", "performed"),
@@ -110,25 +110,40 @@ def naive_scenarios(seed: int, number: int) -> Iterator[Json]:
 
 
 async def application_scenarios(lanes: list[LaneProcess], seed: int, number: int, faults: frozenset[str]) -> Plans:
-    """Ring 2: what the incident reaches without a fault is what is registered; every pair once before any repeats."""
-    found = await lanes[0].ask({"do": "census", "incident": INCIDENT})
-    if failed(found):
-        raise RuntimeError(f"without a fault: { ({**found, 'passed': ...}) }")
-    reached = sorted({(name, point) for name, point in found["passed"]})
+    """Ring 2: what an incident reaches without a fault is registered; every pair once before any repeats.
+
+    Where several incidents reach a boundary, chance says which one is played.
+    """
+    orders = [{"do": "census", "incident": incident} for incident in ENDINGS]
+    findings = [answer async for answer in answers(lanes, iter(orders))]
+    for found in findings:
+        if failed(found):
+            raise RuntimeError(f"without a fault: { ({**found, 'passed': ...}) }")
+    reached: dict[tuple[str, str], list[Json]] = {}
+    for found in sorted(findings, key=lambda one: one["incident"]):
+        for name, point in {(name, point) for name, point in found["passed"]}:
+            way = {"incident": found["incident"], "context": found["incident"], "expected": found["made"]}
+            reached.setdefault((name, point), []).append(way)
     chosen = [fault for fault in APPLICATION_FAULTS if not faults or fault in faults]
-    registered = [(name, point, fault) for name, point in reached for fault in chosen]
+    registered = [(name, point, fault) for name, point in sorted(reached) for fault in chosen]
     chance = random.Random(seed)
-    return len(registered), _application_orders(registered, number, chance)
+    return len(registered), _application_orders(registered, reached, number, chance)
 
 
-def _application_orders(registered: list[tuple[str, str, str]], number: int, chance: random.Random) -> Iterator[Json]:
+def _application_orders(
+    registered: list[tuple[str, str, str]],
+    reached: dict[tuple[str, str], list[Json]],
+    number: int,
+    chance: random.Random,
+) -> Iterator[Json]:
     for count in range(number if registered else 0):
         lap = count % len(registered)
         if lap == 0:
             chance.shuffle(registered)
         name, point, fault = registered[lap]
+        way = chance.choice(reached[name, point])
         yield {
-            "do": "run", "number": count, "seed": chance.randrange(2**31), "context": INCIDENT, "incident": INCIDENT,
+            "do": "run", "number": count, "seed": chance.randrange(2**31), **way,
             "boundary": name, "point": point, "fault": fault,
         }  # fmt: skip
 

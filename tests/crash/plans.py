@@ -21,6 +21,7 @@ class Plan:
     kills: int = 0
     restarts: int = 0
     struck_at: float = 0.0
+    resumed_at: float = 0.0
     second_at: int = 0
     struck: set[str] = field(default_factory=set[str])
     striking: set[asyncio.Task[bool]] = field(default_factory=set[asyncio.Task[bool]])
@@ -32,6 +33,11 @@ class Plan:
     def recovery(self) -> float:
         """Seconds since the strike; 0 where there was none."""
         return time.monotonic() - self.struck_at if self.struck_at else 0.0
+
+    @property
+    def resumed(self) -> float:
+        """Seconds from the strike to the first step that was recorded after it; 0 where there was no strike."""
+        return max((self.resumed_at or time.monotonic()) - self.struck_at, 0.0) if self.struck_at else 0.0
 
     def hits(self, point: Point, passed: int) -> bool:
         """Whether to strike at a point, the n-th that a worker passes."""
@@ -60,6 +66,8 @@ class Plan:
         """The gate of all workers of a scenario: each is struck once at most; ``strike`` says if its line holds."""
 
         async def passes(child: Child, point: Point) -> bool:
+            if self.struck_at and not self.resumed_at and point[1] == "committed" and point[0] != "renew":
+                self.resumed_at = time.monotonic()
             if child.number in self.struck or not self.hits(point, len(child.passed)):
                 return True
             self.struck.add(child.number)

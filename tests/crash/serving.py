@@ -1,6 +1,8 @@
 """A worker of ring 2: the whole bot, as ``serve`` runs it."""
 
 import asyncio
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ LEASE_SECONDS = 3.0
 
 
 def prepare() -> Callable[[Json], None]:
-    """What a worker does: serve until killed."""
+    """What a worker does: serve until killed, or recover what there is and leave."""
     return lambda job: asyncio.run(_serve(job))
 
 
@@ -22,4 +24,9 @@ async def _serve(job: Json) -> None:
     more = {"lease_seconds": LEASE_SECONDS, "request_seconds": 10.0}
     settings = settings_for(job["environment"], job["url"], Path(job["data"]), PACE, **more)
     async with compose(settings) as app:
-        await app.service().run()
+        if job.get("do") == "recover":
+            ended = await app.recovery().recover_active_workflows()
+            said = {"worker": job["worker"], "said": [f"recovered {len(ended)}"]}
+            os.write(1, json.dumps(said).encode() + b"\n")
+        else:
+            await app.service().run()

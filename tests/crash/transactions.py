@@ -45,16 +45,14 @@ class Names:
         """``enter X``, ``end OUTCOME`` or ``retry due``."""
         return _step(parameters[4], parameters[6])
 
+    def call(self, _: str, parameters: list[str]) -> str:
+        """The first of the checkpoints that are saved by one statement."""
+        call = json.loads(parameters[0])[0]
+        return _checkpoint(call["namespace"], call["content"], call["about"])
+
     def checkpoint(self, _: str, parameters: list[str]) -> str:
-        """What a checkpoint stands for follows from what it says of itself: the nodes that run next, or the end."""
-        graph = parameters[1].partition(":")[0] or "root"
-        if json.loads(parameters[5])["source"] == "input":
-            return f"input of {graph}"
-        checkpoint: dict[str, Any] = json.loads(parameters[4])
-        following = sorted(filter(None, map(_scheduled, checkpoint.get("updated_channels") or [])))
-        if following:
-            return f"enter {following[0]}" if following[0] in _STATES else f"way into {following[0]}"
-        return f"end {checkpoint['channel_values'].get('outcome')}" if graph == "root" else f"last of {graph}"
+        """A checkpoint that is saved as the stock saver does."""
+        return _checkpoint(parameters[1], json.loads(parameters[4]), json.loads(parameters[5]))
 
     def writes(self, _: str, parameters: list[str]) -> str:
         """What a node wrote before its step was complete."""
@@ -87,7 +85,7 @@ def _always(name: str | None) -> Callable[[Names, str, list[str]], str | None]:
 
 
 _BEGINNINGS = (
-    (r"select .* from save_checkpoint\(", Names.checkpoint),
+    (r"select save_checkpoints\(", Names.call),
     (r"select .* from save_writes\(", Names.saved_writes),
     ("insert into state_transitions", Names.transition),
     ("insert into checkpoints", Names.checkpoint),
@@ -107,6 +105,17 @@ _BEGINNINGS = (
 )
 
 _SIGNS = tuple((re.compile(beginning), name) for beginning, name in _BEGINNINGS)
+
+
+def _checkpoint(namespace: str, checkpoint: dict[str, Any], about: dict[str, Any]) -> str:
+    """What a checkpoint stands for follows from what it says of itself: the nodes that run next, or the end."""
+    graph = namespace.partition(":")[0] or "root"
+    if about["source"] == "input":
+        return f"input of {graph}"
+    following = sorted(filter(None, map(_scheduled, checkpoint.get("updated_channels") or [])))
+    if following:
+        return f"enter {following[0]}" if following[0] in _STATES else f"way into {following[0]}"
+    return f"end {checkpoint['channel_values'].get('outcome')}" if graph == "root" else f"last of {graph}"
 
 
 def _step(target: str, trigger: str) -> str:

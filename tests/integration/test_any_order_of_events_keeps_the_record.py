@@ -11,6 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from sre_bot.domain.errors import IllegalTransition
 from sre_bot.domain.states import Position
+from sre_bot.domain.workflow import WorkflowState
 from sre_bot.persistence.database import Database
 from tests.record_stories import Json, Known, Stage, Stories
 
@@ -49,6 +50,16 @@ class Lawless(Stories):
         return step()
 
 
+class Hasty(Stories):
+    """A bug: a deadline that was seen earlier ends whatever the workflow does now."""
+
+    def hear_of_a_deadline(self, seen: WorkflowState) -> Awaitable[bool]:
+        async def hear() -> bool:
+            return await self.monitors.expire(await self.workflows.get(seen.workflow_id))
+
+        return hear()
+
+
 SHORT = settings(
     max_examples=10,
     stateful_step_count=40,
@@ -78,10 +89,10 @@ def tell(stories: type[Stories], stage: Stage, how: settings) -> None:
 
 
 def test_any_order_of_events_leaves_a_legal_gapless_replayable_record(told: Stage) -> None:
-    tell(Stories, told, SHORT)
+    tell(Stories, told, settings(SHORT, max_examples=15, phases=[Phase.generate]))
 
 
-@pytest.mark.parametrize("bug", [BesideTheLog, WithGaps, Lawless])
+@pytest.mark.parametrize("bug", [BesideTheLog, WithGaps, Lawless, Hasty])
 def test_a_planted_bug_is_found(bug: type[Stories], told: Stage) -> None:
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         tell(bug, told, settings(SHORT, phases=[Phase.generate]))

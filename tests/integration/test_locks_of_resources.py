@@ -84,6 +84,46 @@ async def test_the_line_goes_by_priority_then_age(workflows: Workflows, locks: R
     assert order == [waiting[2].workflow_id, waiting[0].workflow_id, waiting[1].workflow_id]
 
 
+async def _time_passes(database: Database, hours: float) -> None:
+    """Let everybody in line have waited so much longer."""
+    async with database.transaction() as connection:
+        statement = "update resource_waits set requested_at = requested_at - %s * interval '1 hour'"
+        await connection.execute(statement, (hours,))
+
+
+@pytest.mark.parametrize(("hours", "first"), [(3.9, "URGENT"), (4.1, "LOW")])
+async def test_four_hours_of_waiting_make_the_lowest_priority_equal_to_the_highest(
+    hours: float, first: str, database: Database, workflows: Workflows, locks: ResourceLocks
+) -> None:
+    holder, low = await _workflow(workflows, "OPS-1"), await _workflow(workflows, "OPS-2", 5)
+    await locks.acquire(holder, (REPOSITORY,))
+    await locks.acquire(low, (REPOSITORY,))
+    await _time_passes(database, hours)
+    urgent = await _workflow(workflows, "OPS-3", 1)
+    await locks.acquire(urgent, (REPOSITORY,))
+
+    assert await locks.release(holder.workflow_id) == ({"LOW": low, "URGENT": urgent}[first].workflow_id,)
+
+
+async def test_a_stream_of_urgent_work_keeps_nobody_waiting_for_ever(
+    database: Database, workflows: Workflows, locks: ResourceLocks
+) -> None:
+    """Every half an hour the resource is free for one, and one more comes that is more urgent than who waits."""
+    current, low = await _workflow(workflows, "OPS-0", 1), await _workflow(workflows, "OPS-1", 5)
+    await locks.acquire(current, (REPOSITORY,))
+    await locks.acquire(low, (REPOSITORY,))
+
+    holder, passed_by = current.workflow_id, 0
+    while holder != low.workflow_id:
+        await locks.acquire(await _workflow(workflows, f"OPS-{passed_by + 2}", 1), (REPOSITORY,))
+        await _time_passes(database, 0.5)
+        [holder] = await locks.release(holder)
+        passed_by += holder != low.workflow_id
+        assert passed_by <= 8, "four hours of coming first, one every half an hour"
+
+    assert passed_by == 8
+
+
 async def test_nobody_overtakes_one_who_waits_for_the_same(workflows: Workflows, locks: ResourceLocks) -> None:
     first, second, third = [await _workflow(workflows, f"OPS-{n}") for n in (1, 2, 3)]
     await locks.acquire(first, (APP,))

@@ -203,7 +203,7 @@ async def test_a_run_whose_last_commit_was_not_answered_has_ended_and_holds_noth
     async with relay_to(database_url) as (relay, url), Database.open(url) as through:
 
         async def arm() -> None:
-            relay.cut_next_commit(after=b"from save_checkpoint")
+            relay.cut_next_commit(after=b"save_checkpoints(")
 
         law_graph.hooks["analysis_complete"] = arm
         graph = law_graph.compile(AuditedSaver(through))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sre_bot.domain.errors import StaleWriter
+from sre_bot.domain.errors import ArtifactNotFound, StaleWriter
+from sre_bot.persistence.artifacts import Artifacts
 from sre_bot.persistence.database import Database
 from sre_bot.persistence.effects import Effects
 from sre_bot.persistence.locks import ResourceLocks
@@ -84,6 +85,21 @@ async def test_what_one_holds_or_has_done_is_not_the_others(database: Database, 
     second = await effects.once(two, "comment", 0, {"ticket": "TWO-2"}, act, None)
     assert (first["done_for"], second["done_for"]) == ("ONE-1", "TWO-2")
     assert [effect["request"] for effect in await effects.of(two.workflow_id)] == [{"ticket": "TWO-2"}]
+
+
+async def test_an_artifact_is_read_by_those_who_stored_it_whoever_knows_its_hash(
+    database: Database, workflows: Workflows
+) -> None:
+    one, two = [(await claimed(workflows, ticket)).workflow_id for ticket in ("ONE-1", "TWO-2")]
+    artifacts = Artifacts(database)
+    digest, both = await artifacts.put(one, "alpha-secret"), await artifacts.put(one, "seen by both")
+
+    with pytest.raises(ArtifactNotFound, match=f"workflow {two} has no artifact"):
+        await artifacts.get(two, digest)
+    assert await artifacts.put(two, "seen by both") == both
+    assert [await artifacts.get(each, both) for each in (one, two)] == [b"seen by both"] * 2
+    assert len(await rows(database, b"select 1 from artifacts")) == 2
+    assert await artifacts.get(one, digest) == b"alpha-secret"
 
 
 async def test_a_fence_opens_its_own_workflow_only(

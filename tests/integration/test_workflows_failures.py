@@ -122,7 +122,7 @@ async def test_failures_in_a_row_are_counted_and_kept_with_their_traceback(
         ("no\ufffd answer 1", 1, "correlation"),
         ("no\ufffd answer 2", 2, "correlation"),
     ]
-    assert await Artifacts(database).get(errors[1]["traceback_digest"]) == b"line\0 2"
+    assert await Artifacts(database).get(claim.workflow_id, errors[1]["traceback_digest"]) == b"line\0 2"
     assert await workflows.last_error(claim.workflow_id) == errors[1]
 
 

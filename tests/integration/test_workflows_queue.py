@@ -84,6 +84,23 @@ async def test_the_most_urgent_is_claimed_first_then_the_oldest(workflows: Workf
     assert await workflows.claim_due("worker-1", TTL, 10) == ()
 
 
+@pytest.mark.parametrize(("since", "first"), [(1.9, "URGENT"), (2.1, "LATE")])
+async def test_each_hour_of_being_due_makes_up_for_one_step_of_priority(
+    since: float, first: str, database: Database, workflows: Workflows
+) -> None:
+    late = await workflows.open("LATE", {}, priority=3)
+    await workflows.open("URGENT", {}, priority=1)
+    async with database.transaction() as connection:
+        await connection.execute(
+            "update workflow_states set due_at = due_at - %s * interval '1 hour' where workflow_id = %s",
+            (since, late.workflow_id),
+        )
+
+    [claim] = await workflows.claim_due("worker-1", TTL, 1)
+
+    assert (await workflows.get(claim.workflow_id)).ticket_id == first
+
+
 async def test_workers_that_sweep_at_once_share_the_work(workflows: Workflows) -> None:
     for number in range(12):
         await workflows.open(f"OPS-{number}", {})

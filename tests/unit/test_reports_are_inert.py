@@ -63,6 +63,7 @@ def report(said: str = "well said", **more: Any) -> Report:
         "objects": 1,
         "events": 1,
         "logs": 1,
+        "possible": (cause.model_copy(update={"relation": "possible", "confidence": 0.07}),),
     }
     return Report(**given | more)
 
@@ -187,3 +188,15 @@ def test_a_change_is_promised_only_where_one_is_shown() -> None:
     assert "I would propose this change" in printed(report())
     assert "I would propose this change" not in printed(report(causes=(without,)))
     assert "I know no change that passes every check" in page_of(report(causes=(without,)))
+
+
+def test_what_is_only_possible_stands_below_the_causes_with_its_small_confidence() -> None:
+    for told in (printed(report(), explain=False), page_of(report())):
+        assert told.index("87%") < told.index("Also possible") < told.index("7%", told.index("Also possible"))
+
+
+def test_a_healthy_report_tells_only_on_demand_what_could_be_wrong_all_the_same() -> None:
+    well = report(healthy=True, verdict="no_action", causes=())
+    assert "wrong all the same" not in printed(well, explain=False)
+    assert "wrong all the same" in printed(well, explain=True)
+    assert "Also possible" not in page_of(well)

@@ -5,8 +5,11 @@ from typing import Literal
 
 from sre_bot.domain.cluster import Value
 
-Relation = Literal["cause", "independent", "alternative", "calm"]
-"""What a cause is to those before it: the first, one of its own beside them, or one instead of them; or no trouble."""
+Relation = Literal["cause", "independent", "alternative", "possible", "calm"]
+"""What a cause is to those before it: the first, one of its own beside them, or one instead of them; or no trouble.
+
+``possible`` is what no rule holds and nothing excludes.
+"""
 
 
 class Piece(Value):
@@ -86,7 +89,10 @@ class Dependency(Value):
 
 
 class Report(Value):
-    """The whole. ``objects``, ``events`` and ``logs`` count what was read; ``more`` the causes that are not shown."""
+    """The whole. ``objects``, ``events`` and ``logs`` count what was read; ``more`` the causes that are not shown.
+
+    ``possible`` are weak alternatives, best first; they come besides the ``causes``.
+    """
 
     source: str
     namespaces: tuple[str, ...]
@@ -104,3 +110,4 @@ class Report(Value):
     objects: int
     events: int
     logs: int
+    possible: tuple[Cause, ...] = ()

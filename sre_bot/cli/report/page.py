@@ -40,11 +40,27 @@ def _body(report: Report) -> Iterator[str]:
     yield from (_cause(cause) for cause in shown)
     if report.more and not report.healthy:
         yield f'<p class="soft">{report.more} more, less likely causes are not shown.</p>'
+    yield from _possible(report)
     yield _drawing("Who depends on it", topology_chart(report))
     if report.unseen:
         yield f"<section><h2>Could not be seen</h2>{_list(report.unseen)}</section>"
     read = f"{report.objects} objects, {report.events} events and {report.logs} logs were read"
     yield f"<footer>{read}. Secrets are masked; times are the cluster's, in UTC.</footer>"
+
+
+def _possible(report: Report) -> Iterator[str]:
+    """What nothing excludes, folded away where all is well."""
+    if not report.possible:
+        return
+    rows = "".join(
+        f"<li><b>{one.confidence:.0%}</b> {escape(one.kind.replace('_', ' '))} "
+        f"<span class='soft'>{escape(one.object)}</span><div>{escape(one.message)}</div></li>"
+        for one in report.possible
+    )
+    if report.healthy:
+        yield f"<details><summary>If something is wrong all the same</summary><ul>{rows}</ul></details>"
+    else:
+        yield f"<section><h2>{HEADS['possible']}</h2><ul>{rows}</ul></section>"
 
 
 def _header(report: Report) -> str:

@@ -32,6 +32,7 @@ def print_report(out: Console, report: Report, *, explain: bool) -> None:
         out.print(_cause(cause, report, explain=explain))
     if report.more and not report.healthy:
         out.print(Text(f"{report.more} more, less likely: --top {len(report.causes) + report.more}", "dim"))
+    _print_possible(out, report, explain=explain)
     _print_end(out, report, explain=explain)
 
 
@@ -50,6 +51,21 @@ def _print_calm(out: Console, report: Report, *, explain: bool) -> None:
         out.print(Padding(_bullet(Text(cause.message)), (0, 0, 0, 2)))
         if explain:
             out.print(Padding(_evidence(cause.evidence, whole=True), (0, 0, 0, 4)))
+
+
+def _print_possible(out: Console, report: Report, *, explain: bool) -> None:
+    """What nothing excludes; of a healthy cluster only on demand."""
+    if not report.possible or (report.healthy and not explain):
+        return
+    out.print(Text("If something is wrong all the same" if report.healthy else HEADS["possible"], "bold"))
+    for cause in report.possible:
+        head = Text.assemble(
+            (f"{cause.confidence:.0%}  ", "dim"), cause.kind.replace("_", " "), "  ", (cause.object, "cyan")
+        )
+        out.print(Padding(_bullet(head, Text(cause.message, "dim")), (0, 0, 0, 2)))
+        if explain:
+            out.print(Padding(_evidence(cause.evidence, whole=True), (0, 0, 0, 4)))
+    out.print()
 
 
 def _cause(cause: Cause, report: Report, *, explain: bool) -> RenderableType:

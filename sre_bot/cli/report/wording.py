@@ -6,6 +6,7 @@ HEADS: dict[Relation, str] = {
     "cause": "Cause",
     "independent": "Another fault, beside the first",
     "alternative": "Or instead",
+    "possible": "Also possible",
     "calm": "Well",
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice, zip_longest
 
 from sre_bot.cli.examination import Examination, Remedy
 from sre_bot.cli.report.contents import Cause, Change, Dependency, Moment, Piece, Proposal, Relation, Report
@@ -24,7 +25,7 @@ def report_of(examination: Examination, top: int) -> Report:
     """The report, with no more than ``top`` causes."""
     judgement, snapshot = examination.judgement, examination.snapshot
     hypotheses = judgement.diagnosis.hypotheses
-    causes = tuple(_causes(examination, top))
+    held = tuple(one for one in hypotheses if not one.tentative)
     return Report(
         source=line(examination.source),
         namespaces=tuple(map(line, snapshot.namespaces)),
@@ -34,11 +35,12 @@ def report_of(examination: Examination, top: int) -> Report:
         healthy=examination.healthy,
         summary=line(judgement.diagnosis.summary, 4_000),
         onset=None if examination.healthy else judgement.correlation.onset,
-        causes=causes,
-        more=max(0, len(hypotheses) - top),
+        causes=tuple(_causes(examination, top)),
+        possible=tuple(_cause(examination, one, "possible", Remedy()) for one in hypotheses if one.tentative),
+        more=max(0, len(held) - top),
         unseen=tuple(line(one) for one in snapshot.unseen),
-        timeline=tuple(_moments(judgement.correlation.timeline, hypotheses[:1])),
-        topology=tuple(_around(judgement.correlation.topology, hypotheses[:1])),
+        timeline=tuple(_moments(judgement.correlation.timeline, held[:1])),
+        topology=tuple(_around(judgement.correlation.topology, held[:1])),
         objects=len(snapshot.objects),
         events=len(snapshot.events),
         logs=len(snapshot.logs),
@@ -54,8 +56,10 @@ def _repository(examination: Examination) -> str:
 
 def _causes(examination: Examination, top: int) -> Iterator[Cause]:
     before: list[Hypothesis] = []
-    for place, hypothesis in enumerate(examination.judgement.diagnosis.hypotheses[:top]):
-        remedy = examination.remedies[place] if place < len(examination.remedies) else Remedy()
+    hypotheses = examination.judgement.diagnosis.hypotheses
+    paired = zip_longest(hypotheses, examination.remedies, fillvalue=Remedy())
+    held = ((one, remedy) for one, remedy in paired if isinstance(one, Hypothesis) and not one.tentative)
+    for hypothesis, remedy in islice(held, top):
         yield _cause(examination, hypothesis, _relation(hypothesis, before), remedy)
         before.append(hypothesis)
 

@@ -93,6 +93,10 @@ class HotStore:
         self._trouble, self._asked_again_at = "", 0.0
         return answer
 
+    async def ping(self) -> None:
+        """Raise ``HotStoreAway`` unless it answers."""
+        await self.ask(lambda client: client.ping())
+
     def _rest_because(self, trouble: str) -> HotStoreAway:
         self._trouble = trouble
         self._asked_again_at = asyncio.get_running_loop().time() + self._rest

@@ -1,9 +1,5 @@
 -- name: save
-select known, new_version as version, new_deadline as deadline
-from save_checkpoint(
-    %(thread_id)s::uuid, %(checkpoint_ns)s, %(checkpoint_id)s, %(parent)s, %(checkpoint)s, %(metadata)s,
-    %(entry)s, %(fence)s, %(version)s, %(point)s, %(places)s, %(bytes)s
-)
+select save_checkpoints($1::jsonb, $2::bytea, $3::boolean)
 
 -- name: save_writes
 select known, fenced
@@ -16,7 +12,10 @@ from save_writes(
 select leave_behind(%(workflow_id)s::uuid, %(checkpoint_id)s)
 
 -- name: standing
-select * from workflow_states where workflow_id = %(workflow_id)s
+select w.*, h.checkpoint_id as head
+from workflow_states as w
+left join workflow_heads as h on h.workflow_id = w.workflow_id and h.checkpoint_ns = ''
+where w.workflow_id = %(workflow_id)s
 
 -- name: drop_unused_blobs
 delete from checkpoint_blobs as b

@@ -47,7 +47,7 @@ where w.workflow_id in (
         or not exists (select 1 from quarantined as q where q.workflow_id = w.workflow_id and q.told_at is not null)
     )
     and (%(doubtful)s::boolean is null or %(doubtful)s::boolean = (attempts_of(w) >= %(doubtful_from)s))
-order by w.priority, w.created_at, w.workflow_id
+order by turn_of(due_of(w), w.priority), w.created_at, w.workflow_id
 limit %(limit)s
 for no key update of w skip locked
 

@@ -43,7 +43,7 @@ returning resource
 select w.workflow_id, w.resources,
     array(select l.resource from resource_locks as l where l.workflow_id = w.workflow_id) as held
 from resource_waits as w
-order by w.priority, w.requested_at, w.workflow_id
+order by turn_of(w.requested_at, w.priority), w.workflow_id
 
 -- name: wanted_before
 select 1 from resource_waits as w
@@ -52,12 +52,12 @@ where w.resources && %(resources)s::text[]
     and not exists (
         select 1 from resource_locks as l where l.workflow_id = %(workflow_id)s and l.resource = any(w.resources)
     )
-    and (w.priority, w.requested_at) < (
-        %(priority)s,
+    and turn_of(w.requested_at, w.priority) < turn_of(
         coalesce(
             (select mine.requested_at from resource_waits as mine where mine.workflow_id = %(workflow_id)s),
             clock_timestamp()
-        )
+        ),
+        %(priority)s::smallint
     )
 limit 1
 
@@ -66,4 +66,4 @@ select resource, workflow_id, holder, acquired_at, expires_at from resource_lock
 
 -- name: waiting
 select workflow_id, resources, priority, requested_at from resource_waits
-order by priority, requested_at, workflow_id
+order by turn_of(requested_at, priority), workflow_id

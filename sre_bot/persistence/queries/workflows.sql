@@ -29,6 +29,14 @@ from workflow_states as w
 where w.outcome is null
 order by w.priority, w.created_at, w.workflow_id
 
+-- name: with_cause
+select w.*, due_of(w) as due
+from workflow_states as w
+where w.outcome is null
+    and w.context ->> 'repository' = %(repository)s
+    and w.context -> 'analysis_results' ->> 'cause' = %(cause)s
+order by w.priority, w.created_at, w.workflow_id
+
 -- name: recent
 select w.*, due_of(w) as due
 from workflow_states as w
@@ -70,22 +78,3 @@ select error_type, severity, message, state, attempt, traceback_digest, occurred
 from workflow_errors
 where workflow_id = %(workflow_id)s
 order by id
-
--- name: same_files
--- Pairs of live workflows whose fixes write the same file of one repository and that are not linked for it yet.
-with written as (
-    select distinct w.workflow_id, e.request ->> 'repository' as repository, edit ->> 'path' as path
-    from workflow_states as w
-    join effects as e on e.workflow_id = w.workflow_id and e.name = 'commit:fix' and e.status = 'done'
-    cross join lateral jsonb_array_elements(e.request -> 'edits') as edit
-    where w.outcome is null and w.driver = 'graph'
-)
-select distinct one.workflow_id as one, other.workflow_id as other
-from written as one
-join written as other on other.repository = one.repository and other.path = one.path
-    and other.workflow_id > one.workflow_id
-where not exists (
-    select 1 from workflow_links as l
-    where l.workflow_id = one.workflow_id and l.other = other.workflow_id and l.relation = 'overlaps'
-)
-order by one.workflow_id, other.workflow_id

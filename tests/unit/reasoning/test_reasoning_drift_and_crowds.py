@@ -121,7 +121,7 @@ def crowd(farm_after: float, node_after: float) -> list[FaultKind]:
     )
     cluster = snapshot(slow, farm, node(), pod(slow), pod(farm), config_map("settings"))
     diagnosis = diagnose(cluster.model_copy(update={"metrics": metrics}))
-    return [one.kind for one in diagnosis.hypotheses if one.object.namespace in ("farm", "shop")]
+    return [one.kind for one in diagnosis.causes if one.object.namespace in ("farm", "shop")]
 
 
 def test_a_neighbour_that_fills_the_node_is_the_cause_and_not_the_network() -> None:
@@ -138,7 +138,7 @@ def throttled(share: float, latency: float) -> list[FaultKind]:
         gauge("http_request_latency_p95", step(0.2, latency), service="tagger"),
     )
     cluster = snapshot(made, node(), pod(made)).model_copy(update={"metrics": metrics})
-    return [one.kind for one in diagnose(cluster).hypotheses]
+    return [one.kind for one in diagnose(cluster).causes]
 
 
 def test_new_pods_that_are_throttled_all_along_while_answers_got_slower_lack_cpu() -> None:

@@ -38,7 +38,7 @@ REPOSITORY = history({"deploy/api.yaml": manifest(BROKEN)})
 
 
 def kinds(diagnosis: Diagnosis) -> list[FaultKind]:
-    return [hypothesis.kind for hypothesis in diagnosis.hypotheses]
+    return [hypothesis.kind for hypothesis in diagnosis.causes]
 
 
 def test_a_healthy_cluster_needs_nothing() -> None:
