@@ -65,7 +65,7 @@ class Database:
         pool = AsyncConnectionPool(
             url,
             connection_class=AsyncConnection[Row],
-            kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
+            kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row, "client_encoding": "utf8"},
             min_size=1,
             max_size=max_size,
             configure=_configure,

@@ -1,6 +1,6 @@
 """A LangGraph Server, through its own SDK: threads that wait there for people are woken, and nothing else is asked."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -37,14 +37,18 @@ class LangGraphServer:
             return False
         except APIStatusError as error:
             raise LangGraphServerError.from_status(error.status_code, f"thread {thread_id}: {error.message}") from error
-        except httpx.TransportError as error:
+        except httpx.HTTPError as error:
             raise LangGraphServerError(f"no answer: {error}", reason=Reason.UNAVAILABLE) from error
+        except ValueError as error:  # the SDK reads whatever a proxy says instead of the server
+            raise LangGraphServerError(f"thread {thread_id}: no JSON: {error}", reason=Reason.BAD_ANSWER) from error
 
     async def _woken(self, client: "LangGraphClient", thread_id: str) -> bool:
-        thread = await client.threads.get(thread_id)
+        thread: Any = await client.threads.get(thread_id)
+        if not isinstance(thread, dict) or "status" not in thread:
+            raise LangGraphServerError(f"thread {thread_id} has no status", reason=Reason.BAD_ANSWER)
         if thread["status"] != "interrupted":
             return False
-        assistant = (thread["metadata"] or {}).get("assistant_id")
+        assistant = (thread.get("metadata") or {}).get("assistant_id")
         if not isinstance(assistant, str):
             raise LangGraphServerError(f"thread {thread_id} has no assistant", reason=Reason.BAD_ANSWER)
         await client.runs.create(thread_id, assistant, command=WAKE_UP, durability="sync", multitask_strategy="reject")

@@ -56,13 +56,14 @@ class Notices:
     async def overlapping(self) -> int:
         """Link live workflows whose fixes touch the same lines, and tell both; returns how many pairs are new.
 
-        A fix is compared once with all that there are; again as long as somebody could not be told.
+        A fix is compared with all that there are when it is new, and again as long as somebody could not be told. New
+        is what was settled up to a lease before the last look: what was on its way into the record could not be seen.
         """
         began = await self.database.now()
         pairs = await self.watch.same_files(self.compared_to)
         warned = [await self._warned(one, other) for one, other in pairs]
         if None not in warned:
-            self.compared_to = began
+            self.compared_to = began - self.lease
         return sum(map(bool, warned))
 
     async def _remind_all(self, waiting_in: DetailedState, share: int) -> int:

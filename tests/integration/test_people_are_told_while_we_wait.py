@@ -8,6 +8,7 @@ import pytest
 from sre_bot.domain.fix import FileEdit
 from sre_bot.domain.states import DetailedState
 from sre_bot.evals.harness import Pace, Stage, staged
+from sre_bot.persistence.database import Connection
 from sre_bot.repair.overlaps import overlaps
 from tests.bad_input_stage import INCIDENT, aftermath, reviewing
 
@@ -65,21 +66,27 @@ async def test_a_reminder_that_jira_did_not_take_is_given_later(stage: Stage) ->
     assert len([said for said in await comments(stage) if said.startswith("90 %")]) == 1
 
 
+async def fixed_alike(connection: Connection, other: str) -> None:
+    """As if another workflow had made a fix of the same lines just now."""
+    await connection.execute(
+        """insert into effects (key, workflow_id, name, round, status, request, result, fence, settled_at)
+        select 'another', %s, name, round, status, request, result, 1, clock_timestamp()
+        from effects where name = 'commit:fix'""",
+        (other,),
+    )
+    await connection.execute(
+        """update workflow_states as w set context = one.context, due_at = null
+        from workflow_states as one where w.workflow_id = %s and one.workflow_id <> w.workflow_id""",
+        (other,),
+    )
+
+
 async def test_two_fixes_of_the_same_lines_are_linked_and_both_tickets_and_pull_requests_told(stage: Stage) -> None:
-    record, first = stage.app.record, (await reviewing(stage)).state
+    record, _ = stage.app.record, await reviewing(stage)
     other_key = await stage.lab.control.create_ticket(key="SHOP-3000", summary="Something else")
     other = (await stage.app.monitors.open(other_key)).workflow_id
-    async with record.database.transaction() as connection:  # as if it had made a fix of the same lines
-        await connection.execute(
-            """insert into effects (key, workflow_id, name, round, status, request, result, fence)
-            select 'another', %s, name, round, status, request, result, 1 from effects where name = 'commit:fix'""",
-            (other,),
-        )
-        await connection.execute(
-            """update workflow_states set context = (select context from workflow_states where workflow_id = %s),
-            due_at = null where workflow_id = %s""",
-            (first.workflow_id, other),
-        )
+    async with record.database.transaction() as connection:
+        await fixed_alike(connection, other)
 
     assert (await stage.app.notices().overlapping(), await stage.app.notices().overlapping()) == (1, 0)
 
@@ -90,6 +97,17 @@ async def test_two_fixes_of_the_same_lines_are_linked_and_both_tickets_and_pull_
     assert stage.lab.ticket in told[-1] and "touches the same lines" in told[-1]
     posted = [one for one in await stage.lab.control.requests("github") if one["path"].endswith("/comments")]
     assert len([one for one in posted if one["method"] == "POST"]) == 2
+
+
+async def test_a_fix_that_was_on_its_way_into_the_record_at_one_look_is_found_by_the_next(stage: Stage) -> None:
+    notices, _ = stage.app.notices(), await reviewing(stage)
+    other_key = await stage.lab.control.create_ticket(key="SHOP-3000", summary="Something else")
+    other = (await stage.app.monitors.open(other_key)).workflow_id
+    async with stage.app.record.database.transaction() as connection:
+        await fixed_alike(connection, other)
+        assert await notices.overlapping() == 0, "it cannot be seen yet"
+
+    assert await notices.overlapping() == 1
 
 
 def edit(before: str | None, after: str | None, path: str = "deploy/api.yaml") -> FileEdit:

@@ -6,6 +6,7 @@ from types import NoneType
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from sre_bot.domain.errors import StaleWriter
 from sre_bot.persistence.database import Database
@@ -158,6 +159,21 @@ async def test_a_fence_that_was_replaced_is_refused_among_others(database: Datab
 
     assert [type(end) for end in ends] == [StaleWriter, *[NoneType] * (RUNS - 1)]
     assert all([await _is_whole(database, claim) for claim in runs.claims])
+
+
+async def test_what_is_saved_is_utf8_whatever_a_session_is_told_to_speak(
+    database_url: str, law_graph: LawGraph
+) -> None:
+    said = "Zürich → 東京"
+    async with Database.open(make_conninfo(database_url, client_encoding="latin1")) as database:
+        claim = await claimed(Workflows(database))
+        given = {**case(plan=PLAN, ending="needs_human"), "context": {"said": said}}
+        await law_graph.compile(AuditedSaver(database)).ainvoke(given, under(claim))
+
+    async with Database.open(database_url) as database:
+        state = await Workflows(database).get(claim.workflow_id)
+        assert state.context["said"] == said
+        assert await _is_whole(database, claim)
 
 
 async def test_workflows_from_before_convoys_go_on_after_the_upgrade(empty_database_url: str) -> None:

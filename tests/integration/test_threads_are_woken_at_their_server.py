@@ -31,7 +31,7 @@ class Double:
         method = head[0].split()[0]
         self.asked.append((head[0], headers, json.loads(body) if body else None))
         status, said = self.answers[method]
-        text = json.dumps(said).encode()
+        text = said if isinstance(said, bytes) else json.dumps(said).encode()
         writer.write(b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\nconnection: close\r\n" % status)
         writer.write(b"content-length: %d\r\n\r\n%s" % (len(text), text))
         await writer.drain()
@@ -82,6 +82,15 @@ async def test_a_thread_without_an_assistant_is_a_bad_answer() -> None:
     async with answering(GET=(200, {**WAITS[1], "metadata": None})) as (server, _):
         with pytest.raises(LangGraphServerError, match="no assistant"):
             await server.wake(THREAD)
+
+
+@pytest.mark.parametrize("said", [b"<html>Please sign in</html>", b"", [], {"detail": "what?"}])
+async def test_what_is_no_thread_is_a_bad_answer(said: Any) -> None:
+    async with answering(GET=(200, said)) as (server, double):
+        with pytest.raises(LangGraphServerError, match=THREAD) as refused:
+            await server.wake(THREAD)
+    assert refused.value.reason is Reason.BAD_ANSWER
+    assert len(double.asked) == 1
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
