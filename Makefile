@@ -39,8 +39,9 @@ crash: $(DEV) ## the crash matrix: SCENARIOS=N SEED=N FAULTS=kill,pause CRASH_JS
 bench: $(BENCH) ## steps a second beside LangGraph's own saver and DBOS: BENCH_JSON=path SMALL=1
 	@$(BIN)/python -m benchmarks --json "$(BENCH_JSON)" $(if $(SMALL),--small) $(ARGS)
 
-bench-diagnosis: $(DEV) ## seconds and memory from snapshot to diagnosis, by size: BENCH_JSON=path
+bench-diagnosis: $(DEV) ## seconds and memory from snapshot to diagnosis, by size, and whether patterns are linear: BENCH_JSON=path
 	@$(BIN)/python -m benchmarks.diagnosis --json "$(BENCH_JSON)" $(ARGS)
+	@$(BIN)/python -m benchmarks.patterns
 
 check: $(DEV) ## format, lint, types, floors, and what is generated from the code
 	$(BIN)/ruff format --check .

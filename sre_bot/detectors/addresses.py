@@ -12,9 +12,11 @@ from sre_bot.detectors.fields import mapping, mappings, number, text, texts, who
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 
-_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL}){{0,60}}"
 _URL = re.compile(
-    rf"\b([a-z][a-z0-9+.-]*)://(?:[^\s/@]*@)?({_HOST})\.?(?::(\d{{1,5}}))?(?=[/?,\s\"'#;)]|$)", re.IGNORECASE
+    rf"\b([a-z][a-z0-9+.-]{{0,40}})://(?:[^\s/@]{{0,500}}@)?({_HOST})\.?(?::(\d{{1,5}}))?(?=[/?,\s\"'#;)]|$)",
+    re.IGNORECASE,
 )
 _PAIR = re.compile(rf"(?<![\w./@-])({_HOST})\.?:(\d{{2,5}})(?=[/,;\s\"'?)<]|$)")
 _DSN_HOST = re.compile(
@@ -27,11 +29,11 @@ _DSN_PORT = re.compile(r"(?:^|[\s;])port\s*=\s*(\d{2,5})\b", re.IGNORECASE)
 (https://www.postgresql.org/docs/current/libpq-connect.html)."""
 _BARE = re.compile(_HOST)
 _TOOLS = (
-    re.compile(rf"\b(?:nslookup|getent (?:ahosts|hosts)|host|ping(?: -\w+(?: \d+)?)*)\s+({_HOST})"),
-    re.compile(rf"\b(?:nc|ncat|netcat|telnet)(?:\s+-\w+(?:\s+\d+)?)*\s+({_HOST})\s+(\d{{2,5}})\b"),
+    re.compile(rf"\b(?:nslookup|getent (?:ahosts|hosts)|host|ping(?: -\w+(?: \d+)?){{0,9}})\s+({_HOST})"),
+    re.compile(rf"\b(?:nc|ncat|netcat|telnet)(?:\s+-\w+(?:\s+\d+)?){{0,9}}\s+({_HOST})\s+(\d{{2,5}})\b"),
     re.compile(
-        rf"\b(?:pg_isready|psql|mysql|mysqladmin|redis-cli|mongosh)\b[^;|&]*?(?:\s-h\s?|--host[= ])({_HOST})"
-        r"(?:[^;|&]*?(?:\s-[pP]\s?|--port[= ])(\d{2,5}))?"
+        rf"\b(?:pg_isready|psql|mysql|mysqladmin|redis-cli|mongosh)\b[^;|&]{{0,300}}?(?:\s-h\s?|--host[= ])({_HOST})"
+        r"(?:[^;|&]{0,300}?(?:\s-[pP]\s?|--port[= ])(\d{2,5}))?"
     ),
     re.compile(rf"/dev/tcp/({_HOST})/(\d{{2,5}})"),
 )

@@ -27,7 +27,8 @@ _QUOTA_NEW = re.compile(r"status unknown for quota: ([\w.-]+)(?:, resources: (\S
 _LIMIT = re.compile(
     r"(maximum|minimum) ([\w./-]+) usage per (\w+) is (\S+?), but (limit|request) is (\S+?)\.?(?=[,\s\]]|$)"
     r"|(maximum|minimum) ([\w./-]+) usage per (\w+) is (\S+?)\.\s+No (limit|request) is specified"
-    r"|([\w./-]+) max limit to request ratio per (\w+) is (\S+?), but (?:provided ratio is (\S+)|no \w+ is specified)"
+    r"|(?<![\w./-])([\w./-]{1,300}) max limit to request ratio per (\w+) is (\S+?), but"
+    r" (?:provided ratio is (\S+)|no \w+ is specified)"
 )
 _ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found')
 _DENIED = re.compile(
@@ -41,7 +42,7 @@ _BY_POLICY = re.compile(r'admission webhook "[^"]+" denied|ValidatingAdmissionPo
 _RUNTIME_CLASS = re.compile(
     r'RuntimeClass "?([\w.-]+)"? not found|runtimeclass(?:es)?\.node\.k8s\.io "([\w.-]+)" not found'
 )
-_CALLED = re.compile(r"failed calling webhook [^\n]*?https://([\w-]+)\.([\w-]+)\.svc")
+_CALLED = re.compile(r"failed calling webhook [^\n]{0,500}?https://([\w-]+)\.([\w-]+)\.svc")
 _LEVEL = "pod-security.kubernetes.io/"
 _POLICIES = (
     "ValidatingAdmissionPolicy",
@@ -76,7 +77,7 @@ def _refusal(index: ClusterIndex, workload: Workload) -> Refusal | None:
     """The newest refusal of a workload that still lacks pods, from it or from what it owns."""
     if workload.ref.kind == "Pod" or _has_enough(workload):
         return None
-    owners = [workload.ref, *(ObjectRef.of(thing) for thing in _owned(index, workload))]
+    owners = [workload.ref, *index.once(_owned).get(workload.ref, ())]
     for ref in owners:
         failure = condition(index.find(ref) or {}, "ReplicaFailure")
         if failure.get("status") == "True":
@@ -98,11 +99,14 @@ def _has_enough(workload: Workload) -> bool:
     return ready >= max(1, wanted)
 
 
-def _owned(index: ClusterIndex, workload: Workload) -> Iterator[KubernetesObject]:
-    for kind in ("ReplicaSet", "Job"):
-        for thing in index.of_kind(kind, workload.ref.namespace):
-            if index.owner_of(thing) == workload.ref and ObjectRef.of(thing) != workload.ref:
-                yield thing
+def _owned(index: ClusterIndex) -> dict[ObjectRef, tuple[ObjectRef, ...]]:
+    """The ReplicaSets and Jobs that each workload made."""
+    found: dict[ObjectRef, list[ObjectRef]] = {}
+    for thing in index.of_kinds(("ReplicaSet", "Job")):
+        ref, owner = ObjectRef.of(thing), index.owner_of(thing)
+        if owner != ref:
+            found.setdefault(owner, []).append(ref)
+    return {owner: tuple(refs) for owner, refs in found.items()}
 
 
 def _judge(index: ClusterIndex, workload: Workload, refusal: Refusal) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from sre_bot.detectors.fields import leaves, steps
 
 _ASSIGNMENT = re.compile(r"""^\s*(?:-\s+|export\s+)*["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(.*?)\s*[,;]?\s*$""")
 _PAIR = re.compile(r"""^\s*-\s+["']?[A-Za-z0-9][\w.-]*:\d{2,5}["']?\s*$""")
-_HEADER = re.compile(r"^\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*$")
+_HEADER = re.compile(r"^\s*\[{1,2}\s*([^\[\]\s](?:[^\[\]]*[^\[\]\s])?)\s*\]{1,2}\s*$")
 _ELEMENT = re.compile(r"^\s*<([A-Za-z_][\w.-]*)>([^<>]+)</\1>\s*$")
 _COMMENT = ("#", "//", ";")
 _OPENING = ("", "{", "[", "|", ">", "|-", ">-")

@@ -36,10 +36,10 @@ _ALERTED = re.compile(
 _HOSTS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"\w+://(?:[^@\s/]*@)?([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
-        r"(?:host|peeraddr|server[_ ]?name|sni)[= :'\"]+([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
-        r"(?<![\w.:-])([A-Za-z][\w.-]*[A-Za-z0-9]|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b",
-        r"\b(?:to|for) ([A-Za-z0-9][\w.-]*[A-Za-z0-9])",
+        r"\b\w{1,30}://(?:[^@\s/]{0,500}@)?([A-Za-z0-9][\w.-]{0,253}[A-Za-z0-9])",
+        r"(?:host|peeraddr|server[_ ]?name|sni)[= :'\"]+([A-Za-z0-9][\w.-]{0,253}[A-Za-z0-9])",
+        r"(?<![\w.:-])([A-Za-z][\w.-]{0,253}[A-Za-z0-9]|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b",
+        r"\b(?:to|for) ([A-Za-z0-9][\w.-]{0,253}[A-Za-z0-9])",
     )
 )
 """Where lines name the server: a URL first, a lone word after ``to`` last."""
@@ -48,7 +48,7 @@ _OF_CLIENT = re.compile(r"(?:TLS handshake error from|client SSL certificate[^\n
 _WEBHOOK = re.compile(r"failed calling webhook [^\n]*?https://([\w-]+)\.([\w-]+)\.svc")
 _TLS_SCHEMES = ("https", "wss", "rediss", "amqps", "ldaps", "grpcs")
 _TLS_PORTS = (443, 8443, 6443, 9443, 5671, 6380, 636)
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----", re.DOTALL)
 _VALIDITY = re.compile(rb"\x30[\x1e\x20\x22](\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z)(\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z)")
 
 

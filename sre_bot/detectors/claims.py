@@ -12,7 +12,7 @@ from sre_bot.detectors.events import Event
 from sre_bot.detectors.fields import dig, labels_of, mapping, mappings, quantity, text, texts, when
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.selectors import matches_selector
-from sre_bot.detectors.sightings import seen_event, seen_field
+from sre_bot.detectors.sightings import seen_event, seen_field, seen_in
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
@@ -20,7 +20,7 @@ _CLASS_MISSING = re.compile(r'storageclass(?:\.storage\.k8s\.io)? "([^"]+)" not 
 _MISMATCHES = (
     (re.compile(r"requested PV is too small|OutOfRange|volume size|capacity (?:is )?(?:too|out of)", re.I), "storage"),
     (re.compile(r"incompatible accessMode|AccessModes?\b|access mode|MULTI_NODE|multi.?writer", re.I), "accessModes"),
-    (re.compile(r"incompatible volumeMode|block (?:access|volume)\S* .*not supported", re.I), "volumeMode"),
+    (re.compile(r"incompatible volumeMode|block (?:access|volume)\S{0,100} .{0,300}not supported", re.I), "volumeMode"),
 )
 """What the volume controller and the drivers' provisioners say of a claim that a volume, or the driver, cannot meet."""
 _TAKEN = re.compile(r'volume "([^"]+)" already bound to a different claim')
@@ -60,15 +60,20 @@ def _by_words(
     for event in reversed(events):
         if taken := _TAKEN.search(event.message):
             said = f"The claim {ref.name} wants the volume {taken[1]}, which belongs to another claim"
-            field = "spec.volumeName"
-            return (
-                _finding(index, claim, FaultKind.PV_ALREADY_BOUND, field, taken[1], "", said, (seen_event(event),)),
-            )
+            shown = (seen_event(event), *_released(index, taken[1]))
+            return (_finding(index, claim, FaultKind.PV_ALREADY_BOUND, "spec.volumeName", taken[1], "", said, shown),)
         if event.reason in ("VolumeMismatch", "ProvisioningFailed"):
             found = next((part for pattern, part in _MISMATCHES if pattern.search(event.message)), "")
             if found:
                 return (_mismatch(index, claim, found, event),)
     return ()
+
+
+def _released(index: ClusterIndex, name: str) -> tuple[Evidence, ...]:
+    """That a volume still belongs to a claim which is deleted, though its data is kept (``Released``)."""
+    volume = index.find(ObjectRef(kind="PersistentVolume", namespace="", name=name))
+    released = volume is not None and text(volume, "status", "phase") == "Released"
+    return (seen_in(volume, "status.phase"),) if volume is not None and released else ()
 
 
 def _mismatch(index: ClusterIndex, claim: KubernetesObject, part: str, event: Event) -> Finding:

@@ -42,7 +42,7 @@ _NOT_FOUND = (
     re.compile(r"script [\"']([^\"']+)[\"'] not found", re.IGNORECASE),
     re.compile(r"No rule to make target [`']([^']+)'"),
     re.compile(r"Task '([^']+)' not found"),
-    re.compile(r"([\w./-]+): (?:command )?not found$"),
+    re.compile(r"(?<![\w./-])([\w./-]{1,300}): (?:command )?not found$"),
 )
 _SHELL_SYNTAX = re.compile(
     r"\b(?:sh|bash|ash|dash)\b[^\n]{0,60}(?:syntax error|unexpected (?:EOF|end of file)|unterminated quoted string)",

@@ -9,7 +9,7 @@ from sre_bot.detectors.fields import whole
 
 How = Literal["unresolved", "refused", "timeout", "reset", "error"]
 
-_H = r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+_H = r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?)"
 _UNRESOLVED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -28,11 +28,12 @@ _UNRESOLVED = tuple(
         rf"Couldn't resolve server {_H}:(\d+)",
         rf"bad address ['\"]?{_H}",
         rf"host not found in upstream \"{_H}(?::(\d+))?\"",
-        rf"(?:getaddrinfo|gethostbyname|resolve)\w*\(?[ '\"(]+{_H}['\")]*[^\n]{{0,40}}(?:Name or service not known"
+        rf"(?:getaddrinfo|gethostbyname|resolve)\w{{0,30}}\(?[ '\"(]+{_H}['\")]*[^\n]{{0,40}}"
+        rf"(?:Name or service not known"
         rf"|nodename nor servname|failed)",
         rf"(?:Unknown MySQL server host|Unknown host|no such host|host not found"
         rf"|Name or service not known)[ :'\"]+{_H}",
-        rf"(?:Name or service not known|Temporary failure in name resolution|nodename nor servname[^(]*"
+        rf"(?:Name or service not known|Temporary failure in name resolution|nodename nor servname[^(]{{0,80}}"
         rf"|Name does not resolve|Resource temporarily unavailable|No such host is known\.?) \({_H}:(\d+)\)",
         rf"['\"/@ ]{_H}(?::(\d+))?['\"]?[:,]? \(?(?:\[Errno -[235]\] )?(?:Name or service not known"
         rf"|Temporary failure in name resolution|nodename nor servname|Name does not resolve|NXDOMAIN)",
@@ -91,8 +92,9 @@ _RESET = tuple(
 )
 _ANSWERED = (
     re.compile(
-        rf"https?://(?:[^@\s/\"]*@)?{_H}(?::(\d+))?[^\s]*[^\n]{{0,80}}?\b(?:status|code|statusCode|HTTP/\d\S*"
-        rf"|responded|returned)\W{{1,6}}5\d\d\b",
+        rf"https?://(?:[^@\s/\"]{{0,500}}@)?(?>{_H}(?::(\d+))?)(?=[^\n]{{0,700}}5\d\d\b)\S{{0,500}}[^\n]{{0,80}}?"
+        r"\b(?:status|code|statusCode|HTTP/\d\S{0,9}"
+        r"|responded|returned)\W{1,6}5\d\d\b",
         re.IGNORECASE,
     ),
     re.compile(

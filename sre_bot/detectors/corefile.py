@@ -23,11 +23,13 @@ DOMAIN = "cluster.local"
 """The default of kubelets and of kubeadm (``clusterDomain``)."""
 
 Lost = tuple[tuple[Complaint, Target], ...]
-_PLUGIN = re.compile(r"^\s*kubernetes\b([^{\n]*)", re.MULTILINE)
-_NAMESPACES = re.compile(r"^\s*namespaces\s+(.+?)\s*$", re.MULTILINE)
-_REWRITE = re.compile(r"^\s*rewrite\s+(?:stop\s+|continue\s+)?(?:name\s+)?(?:exact\s+)?(\S+)\s+(\S+)\s*$", re.MULTILINE)
-_TEMPLATE = re.compile(r"^\s*template\s+\S+\s+\S+\s+(\S+)\s*\{", re.MULTILINE)
-_FORWARD = re.compile(r"^\s*forward\s+\S+\s+(.+?)\s*\{?\s*$", re.MULTILINE)
+_PLUGIN = re.compile(r"^[^\S\n]*kubernetes\b([^{\n]*)", re.MULTILINE)
+_NAMESPACES = re.compile(r"^[^\S\n]*namespaces[^\S\n]+(\S+(?:[^\S\n]+\S+)*)[^\S\n]*$", re.MULTILINE)
+_REWRITE = re.compile(
+    r"^[^\S\n]*rewrite\s+(?:stop\s+|continue\s+)?(?:name\s+)?(?:exact\s+)?(\S+)\s+(\S+)\s*$", re.MULTILINE
+)
+_TEMPLATE = re.compile(r"^[^\S\n]*template\s+\S+\s+\S+\s+(\S+)\s*\{", re.MULTILINE)
+_FORWARD = re.compile(r"^[^\S\n]*forward[^\S\n]+\S+[^\S\n]+([^\s{][^\n{]*?)[^\S\n]*\{?[^\S\n]*$", re.MULTILINE)
 _UPSTREAM_SILENT = re.compile(r"plugin/errors:[^\n]*->([\d.]+):53: (?:i/o timeout|read: connection refused)")
 
 

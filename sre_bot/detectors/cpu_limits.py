@@ -21,7 +21,7 @@ from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _THROTTLED = re.compile(r"nr_throttled\W{1,4}(\d{1,15})\b", re.IGNORECASE)
 _PERIODS = re.compile(r"nr_periods\W{1,4}(\d{1,15})\b", re.IGNORECASE)
-_SHARE = re.compile(r"cpu[^\n]{0,40}throttl\w*[^\n]{0,30}?(\d{1,3}(?:\.\d+)?) ?%", re.IGNORECASE)
+_SHARE = re.compile(r"cpu[^\n]{0,40}throttl\w{0,20}[^\n]{0,30}?(\d{1,3}(?:\.\d+)?) ?%", re.IGNORECASE)
 _STARVED = re.compile(
     r"thread starvation|clock leap|event.?loop[^\n]{0,40}(?:block|lag|delay|stall)|has been blocked for \d+"
     r"|WORKER TIMEOUT|cpu starv|starved (?:of|for) cpu|scheduling delay|took too long|threadpool starvation"

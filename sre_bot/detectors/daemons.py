@@ -9,7 +9,7 @@ calls the daemon.
 from collections.abc import Iterator
 
 from sre_bot.detectors.calls import callers, selecting
-from sre_bot.detectors.fields import dig, labels_of, mapping, mappings, number, step, text, when
+from sre_bot.detectors.fields import labels_of, mapping, mappings, number, step, text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.selectors import fits_node_terms
 from sre_bot.detectors.sightings import seen_field
@@ -50,7 +50,6 @@ def _affinity(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
             seen_field(workload.ref, field, terms),
             seen_field(workload.ref, "status.desiredNumberScheduled", 0),
         ),
-        since=when(dig(workload.thing, "metadata", "creationTimestamp")),
     )
 
 
@@ -73,7 +72,6 @@ def _judge(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
                 seen_field(workload.ref, field, mapping(workload.spec, "nodeSelector")),
                 seen_field(workload.ref, "status.desiredNumberScheduled", 0),
             ),
-            since=when(dig(workload.thing, "metadata", "creationTimestamp")),
         )
 
 

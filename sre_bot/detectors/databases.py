@@ -19,7 +19,8 @@ from sre_bot.domain.cluster import ObjectRef
 from sre_bot.domain.finding import FaultKind, Finding
 
 _READ_ONLY = re.compile(
-    r"cannot execute [\w ()]+ in a read-only transaction|cannot (?:execute [\w ]+|assign TransactionIds) during "
+    r"cannot execute [\w ()]{1,100} in a read-only transaction"
+    r"|cannot (?:execute [\w ]{1,100}|assign TransactionIds) during "
     r"recovery"
     r"|Cannot execute statement in a READ ONLY transaction|--(?:super-)?read-only option|Running in read-only mode"
     r"|InnoDB is in read[- ]only mode|READONLY You can't write|MISCONF Redis is configured|NOREPLICAS Not enough good"
@@ -57,11 +58,11 @@ _NEVER_CONNECTED = re.compile(r"\btotal=0\b")
 _POOL_KEY = re.compile(r"pool|max.?conn|connections?$|max.?open|max.?idle", re.IGNORECASE)
 _LIMIT_KEY = re.compile(r"max.?connections|max.?clients", re.IGNORECASE)
 _READ_ONLY_KEY = re.compile(
-    r"read[_-]?only[\w\s=:-]*?[=\s:]+(?:on|1|true|yes)\b|--(?:super-)?read-only$|hot_standby=on"
+    r"read[_-]?only[\w\s=:-]{0,100}?[=\s:](?:on|1|true|yes)\b|--(?:super-)?read-only$|hot_standby=on"
     r"|(?:replicaof|slaveof)[=\s:]+\S",
     re.IGNORECASE,
 )
-_ARGUMENT = re.compile(r"([a-z_]+)=(\S+)$")
+_ARGUMENT = re.compile(r"^([a-z_]+)=(\S+)$")
 _ENGINES = {
     "postgres": (5432, ("postgres",)),
     "mysql": (3306, ("mysql", "mariadb")),

@@ -23,7 +23,7 @@ from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 from sre_bot.domain.finding import FaultKind, Finding
 
 _ROUTE = re.compile(
-    r"\s*(?:proxy_pass|fastcgi_pass|grpc_pass|uwsgi_pass|server\s+[\w.-]+:\d+|server\s+\w+\s+[\w.-]+:\d+"
+    r"^\s*(?:proxy_pass|fastcgi_pass|grpc_pass|uwsgi_pass|server\s+[\w.-]+:\d+|server\s+\w+\s+[\w.-]+:\d+"
     r"|reverse_proxy|ProxyPass|BalancerMember)"
 )
 """Directives of nginx, HAProxy, Caddy and Apache."""

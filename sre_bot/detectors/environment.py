@@ -20,7 +20,7 @@ from sre_bot.detectors.sightings import seen_field, seen_line
 from sre_bot.detectors.troubles import Trouble, troubles
 from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
-_NAME = r"[\"'`{$(\[<]*\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)\b[\"'`})\]>]*"
+_NAME = r"[\"'`{$(\[<]{0,4}\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)\b[\"'`})\]>]*"
 _ABSENT = (
     r"(?:is |was |are |has |been |be |must |to )*(?:not (?:set|defined|provided|present|found|specified|configured"
     r"|exported)"
@@ -34,8 +34,9 @@ _PATTERNS = tuple(
     for pattern in (
         rf"(?i:env(?:ironment)?(?: |-|_)?(?:var(?:iable)?)?s?\b[ :=]*){_NAME}[ :,]*(?i:(?:because it )?{_ABSENT})",
         rf"(?i:env(?:ironment)? ?var(?:iable)?s?)[^\n]{{0,60}}?{_NAME}: \[? ?['\"]?(?i:required|invalid|missing)",
-        rf"(?i:missing|required|not set|unset)[^\n]*?\"(?i:variable|env|env_?var|key|name|setting)\": ?\"{_NAME}",
-        rf"(?i:\b{_WANTS}(?: the| a| an| value for| mandatory| required| necessary)* ?{_THING}(?: named"
+        rf"(?i:missing|required|not set|unset)[^\n]{{0,500}}?"
+        rf"\"(?i:variable|env|env_?var|key|name|setting)\": ?\"{_NAME}",
+        rf"(?i:\b{_WANTS}(?: the| a| an| value for| mandatory| required| necessary){{0,4}} ?{_THING}(?: named"
         rf"| is)?[ :=(]+){_NAME}",
         rf"(?i:(?:set|provide|define|export)(?: the)? ){_NAME}(?i: {_THING})",
         rf"(?<![\w./-]){_NAME}(?i: (?:environment |env )?(?:variable |var |setting )?{_ABSENT})",
@@ -46,16 +47,16 @@ _PATTERNS = tuple(
         r"process\.env\.([A-Z][A-Z0-9_]+)",
         r"\bENV(?:IRON)?\[[\"']([A-Z][A-Z0-9_]+)[\"']\]",
         r"(?i:\bget_?env|\benviron(?:\.get)?|\benv::var|\benv)\([\"']([A-Z][A-Z0-9_]+)[\"']\)",
-        r"([A-Z][A-Z0-9_]+): NotPresent\b",
+        r"([A-Z][A-Z0-9_]{1,200}): NotPresent\b",
         r"[Uu]ndefined (?:array key|index:?) [\"']?([A-Z][A-Z0-9_]+)",
         r"key not found: \"([A-Z][A-Z0-9_]+)\"",
         r"(?i:environment variable not found): [\"']?([A-Z][A-Z0-9_]+)",
-        r"([A-Z][A-Z0-9_]+): environment variable not found",
+        r"([A-Z][A-Z0-9_]{1,200}): environment variable not found",
     )
 )
 """How shells, languages and frameworks say that a variable is not there; the name is the only group."""
 
-_CLASS = re.compile(r"\d+ validation errors? for \w+")
+_CLASS = re.compile(r"\d{1,9} validation errors? for \w+")
 _FIELD = re.compile(r"^([A-Za-z_]\w*)\n\s+[Ff]ield required\b", re.MULTILINE)
 _TAIL = 20_000
 """How many characters of a log's end are searched for what takes two lines to say."""

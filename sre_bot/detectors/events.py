@@ -6,6 +6,9 @@ from datetime import datetime
 from sre_bot.detectors.fields import mapping, number, text, when
 from sre_bot.domain.cluster import KubernetesObject, ObjectRef
 
+LONGEST_MESSAGE = 4_000
+"""Characters of a message that are read; the API server keeps 1,024 (``pkg/apis/core/validation/events.go``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -43,7 +46,7 @@ class Event:
             ),
             uid=text(regarding, "uid"),
             reason=text(thing, "reason"),
-            message=text(thing, "message") or text(thing, "note"),
+            message=(text(thing, "message") or text(thing, "note"))[:LONGEST_MESSAGE],
             warning=text(thing, "type") == "Warning",
             count=number(thing, "series", "count") or number(thing, "count") or 1,
             first=first or when(thing.get("eventTime")) or last,

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from sre_bot.detectors.complaints import calls_from, lines_before
 from sre_bot.detectors.fields import dig, when
 from sre_bot.detectors.index import ClusterIndex
-from sre_bot.detectors.loglines import RECENT, is_grave
+from sre_bot.detectors.loglines import RECENT, is_grave, stamp_of
 from sre_bot.detectors.outside import is_outside, outage
 from sre_bot.detectors.revisions import replica_sets
 from sre_bot.detectors.sightings import seen_line, seen_setting
 from sre_bot.detectors.troubles import Trouble, remarks
 from sre_bot.domain.cluster import ObjectRef
-from sre_bot.domain.finding import Finding
+from sre_bot.domain.finding import Evidence, Finding
 
 _HOST = re.compile(
     r"https?://(?:[^@\s/\"]*@)?((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,})(?![\w-])"
@@ -32,7 +32,7 @@ _RECORD = re.compile(
 )
 _UNUSABLE = re.compile(
     r"has no value|is (?:empty|missing|null|malformed|invalid|truncated|corrupt\w*|not valid|outdated|stale)"
-    r"|are (?:empty|missing|invalid)|\d+ rows invalid"
+    r"|are (?:empty|missing|invalid)|\d{1,15} rows invalid"
     r"|no longer (?:has|contains|matches)|does(?:n't| not) match|not match the (?:schema|format)|skipped|rejected"
     r"|unexpected (?:column|field|element|format|header|value|end)|missing (?:column|field|element|header|value)"
     r"|(?:cannot|can't|could not|couldn't|failed to|unable to) (?:be )?(?:parse|read|decode|convert|import)"
@@ -65,6 +65,8 @@ _LEVELS = frozenset(
 )
 _OFTEN = 2
 _CONTEXT = 4
+_LONGEST = 490
+_LONGEST_TURN = timedelta(hours=26)
 _NEW = timedelta(hours=2)
 
 
@@ -98,9 +100,12 @@ def rolled_out_before(index: ClusterIndex, ref: ObjectRef, since: datetime | Non
 
 
 def _is_recent(index: ClusterIndex, one: Trouble) -> bool:
-    """Feeds are read now and then, so that their last failure may be the last word on them for a while."""
-    at, previous = one.line.at, one.line.previous
-    return one.line.is_present(index.now) or (at is not None and not previous and index.now - at <= RECENT)
+    """Feeds are read now and then, so that their last failure may be the last word on them until the next turn."""
+    at, first, previous = one.line.at, one.line.first, one.line.previous
+    if one.line.is_present(index.now) or at is None or previous:
+        return one.line.is_present(index.now)
+    turn = (at - first) / (one.line.count - 1) if first is not None and one.line.count > 1 else timedelta(0)
+    return index.now - at <= max(RECENT, min(turn * 1.5, _LONGEST_TURN))
 
 
 def _is_told(text: str) -> bool:
@@ -119,9 +124,13 @@ def _bad_data(index: ClusterIndex, ref: ObjectRef, lines: tuple[Trouble, ...]) -
         return
     shown = tuple(seen_line(one.line) for one in told[-2:])
     named = next((host for one in told if (host := _outside_host(index, ref, one.line.text))), "")
-    named = named or next((host for one in grave if (host := fetched_from(index, one))), "")
     if named:
         yield outage(ref, named, f"what {named} sends cannot be used", shown, since)
+        return
+    fetched = next((found for one in grave if (found := fetched_from(index, one))), None)
+    if fetched is not None:
+        host, piece = fetched
+        yield outage(ref, host, f"what {host} sends cannot be used", (*shown, piece), since)
         return
     feeds = {
         call.address.host: call.address.setting
@@ -133,11 +142,15 @@ def _bad_data(index: ClusterIndex, ref: ObjectRef, lines: tuple[Trouble, ...]) -
         yield outage(ref, host, f"what {host} sends cannot be used", (*shown, seen_setting(setting)), since)
 
 
-def fetched_from(index: ClusterIndex, one: Trouble) -> str:
-    """The host outside whose answer the lines just before tell of: what was read then came from there."""
-    before = "\n".join(reversed(tuple(lines_before(index, one, _CONTEXT))))
-    hosts = (match[1] for match in _HOST.finditer(before) if match[1])
-    return next((host for host in hosts if is_outside(index, one.workload, host)), "")
+def fetched_from(index: ClusterIndex, one: Trouble) -> tuple[str, Evidence] | None:
+    """The host outside whose answer one of the lines just before tells of: what was read then came from there."""
+    before = tuple(lines_before(index, one, _CONTEXT))
+    for distance, line in enumerate(reversed(before)):
+        host = next((m[1] for m in _HOST.finditer(line) if m[1] and is_outside(index, one.workload, m[1])), "")
+        if host:
+            where = f"{one.container.name}:{one.line.number - distance}"
+            return host, Evidence.seen("log", one.line.subject, where, line[:_LONGEST], stamp_of(line))
+    return None
 
 
 def _outside_host(index: ClusterIndex, ref: ObjectRef, text: str) -> str:

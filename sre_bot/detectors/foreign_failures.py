@@ -11,11 +11,11 @@ import re
 _STATUS = r"(?:5(?:0[0-4789]|2\d|30)|429|408)"
 _ANSWER = r"(?:status|code|http|responded|response|answer|return|repl|got|gave|with|fail|error)"
 _SAYING = re.compile(
-    rf"\b{_ANSWER}\w*\W{{0,4}}(?:\w+\W{{1,3}}){{0,2}}{_STATUS}\b(?!\s*m?s\b)"
+    rf"\b{_ANSWER}\w{{0,30}}\W{{0,4}}(?:\w{{1,40}}\W{{1,3}}){{0,2}}{_STATUS}\b(?!\s*m?s\b)"
     rf"|\bHTTP(?:/\d(?:\.\d)?)?\W{{1,2}}{_STATUS}\b"
     rf"|(?<![\w.:-]){_STATUS} (?:Internal|Server|Bad Gateway|Service|Gateway|Too Many|Request Time)"
     rf"|: {_STATUS}(?: |$)(?!\s*m?s\b)"
-    rf"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD) https?://\S+ (?:HTTP/\S+ )?{_STATUS}\b(?!\s*m?s\b)",
+    rf"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD) https?://\S{{1,2000}} (?:HTTP/\S{{1,9}} )?{_STATUS}\b(?!\s*m?s\b)",
     re.IGNORECASE,
 )
 _WORDS = re.compile(
@@ -40,7 +40,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _OWN_FAULT = re.compile(
-    rf"\b{_ANSWER}\w*\W{{0,4}}(?:\w+\W{{1,3}}){{0,2}}4(?:0[0-79]|1\d|2[0-8]|31|51)\b(?!\s*m?s\b)"
+    rf"\b{_ANSWER}\w{{0,30}}\W{{0,4}}(?:\w{{1,40}}\W{{1,3}}){{0,2}}4(?:0[0-79]|1\d|2[0-8]|31|51)\b(?!\s*m?s\b)"
     r"|(?<![\w.:-])4(?:00 Bad|01 Unauth|03 Forb|04 Not|05 Meth|09 Conf|22 Unproc)|AccessDenied|InvalidAccessKeyId"
     r"|SignatureDoesNotMatch|NoSuchBucket|NoSuchKey|unauthori[sz]ed|UNAUTHENTICATED|PERMISSION_DENIED"
     r"|invalid (?:api )?(?:key|token|credentials)|authentication failed|unknown authority|self.signed",

@@ -34,7 +34,7 @@ _UNREACHABLE = re.compile(
 )
 _AMBIGUOUS = re.compile(
     r"does not exist or may require authorization|requested access to the resource is denied"
-    r"|repository .*not found.*may require",
+    r"|repository .{0,500}not found.{0,500}may require",
     re.I,
 )
 _DENIED = re.compile(

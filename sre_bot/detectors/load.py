@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from sre_bot.detectors.calls import calls, selected_workloads
 from sre_bot.detectors.change_points import Change
 from sre_bot.detectors.demand import RISE, Growth, at_maximum, logged_growth, pressed, turning_away
-from sre_bot.detectors.fields import quantity, text
+from sre_bot.detectors.fields import dig, quantity, steps, text
 from sre_bot.detectors.index import ClusterIndex, Workload
 from sre_bot.detectors.measurements import Measure
 from sre_bot.detectors.pods import Container
+from sre_bot.detectors.revisions import replica_sets
 from sre_bot.detectors.sightings import seen_field
 from sre_bot.detectors.trends import course, latest, level, measure, moment, rise, rises, seen_metric, slow
 from sre_bot.domain.cluster import ObjectRef
@@ -21,18 +22,20 @@ from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _FULL = 0.9
 _THROTTLED = 0.25
+_CUT = 1.5
 _HOG = 2.0
 _CORES = 0.3
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:
-    """Judge the requests of every entry, then the CPU of every workload whose demand did not rise."""
+    """Judge the requests of every entry, then the CPU of every workload whose demand did not rise, or rose as usual."""
     surged = index.once(surging)
     for ref in sorted(surged, key=str):
         if _is_entry(index, ref, surged):
             yield from _surge(index, ref, surged)
+    passing_on = surged | _behind_a_squeezed_one(index)
     for workload in index.workloads:
-        if workload.ref not in surged:
+        if workload.ref not in passing_on or workload.ref in index.once(squeezed):
             yield from _saturated(index, workload)
     yield from _crowded(index)
 
@@ -79,8 +82,8 @@ def _is_entry(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef])
 
 
 def _surge(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) -> Iterator[Finding]:
-    """More requests are a fault where somebody suffers from them."""
-    hurt, grown = index.once(suffering), index.once(growths)[ref]
+    """More requests are a fault where somebody suffers from them, and not from a limit that was lowered."""
+    hurt, grown = index.once(suffering) - _behind_a_squeezed_one(index), index.once(growths)[ref]
     if not hurt & surged:
         return
     away = index.once(turning_away).get(ref)
@@ -99,6 +102,44 @@ def _surge(index: ClusterIndex, ref: ObjectRef, surged: frozenset[ObjectRef]) ->
     )
 
 
+def squeezed(index: ClusterIndex) -> dict[ObjectRef, Evidence]:
+    """The workloads that starve since their CPU limit was lowered: the former one would have met the present demand.
+
+    Demand comes and goes by the hour and the day of the week, so that a limit can be too low for days before it shows.
+    What the demand takes is what one pod used before it rose, times the rise (the utilisation law: utilisation is the
+    arrival rate times the time that each request takes).
+    """
+    found: dict[ObjectRef, Evidence] = {}
+    for ref in index.once(starving):
+        container = _hungriest(index.workload_by_ref[ref])
+        used = [one.before for pod in index.workload_by_ref[ref].pods if (one := rise(index, pod.ref, "cpu"))]
+        load = rise(index, ref, "load")
+        former = _former_limit(index, ref, container) if container else None
+        if former is not None and used and load is not None and max(used) * load.ratio <= former[0]:
+            found[ref] = former[1]
+    return found
+
+
+def _former_limit(index: ClusterIndex, ref: ObjectRef, container: Container) -> tuple[float, Evidence] | None:
+    """The largest CPU limit of its kept revisions, where the present one is far lower."""
+    field = f"{container.field}.resources.limits.cpu"
+    now = quantity(text(container.spec, "resources", "limits", "cpu"))
+    sets = index.once(replica_sets).get(ref, ())
+    sized = [(quantity(text(one, *steps(field))) or 0.0, str(ObjectRef.of(one)), one) for one in sets]
+    most, _, wide = max(sized, key=lambda one: one[:2], default=(0.0, "", {}))
+    if not now or most < _CUT * now:
+        return None
+    return most, seen_field(ObjectRef.of(wide), field, dig(wide, *steps(field)))
+
+
+def _behind_a_squeezed_one(index: ClusterIndex) -> frozenset[ObjectRef]:
+    """The squeezed workloads and all who wait for them."""
+    found = set(index.once(squeezed))
+    while fresh := {ref for ref, called in index.once(callees).items() if called & found} - found:
+        found |= fresh
+    return frozenset(found)
+
+
 def _saturated(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
     shown = index.once(starving).get(workload.ref)
     container = _hungriest(workload)
@@ -106,15 +147,17 @@ def _saturated(index: ClusterIndex, workload: Workload) -> Iterator[Finding]:
         return
     limit = text(container.spec, "resources", "limits", "cpu")
     field = f"{container.field}.resources.limits.cpu"
-    evidence = (shown, *([seen_field(workload.ref, field, limit)] if limit else ()))
+    wider = index.once(squeezed).get(workload.ref)
+    evidence = (shown, *([seen_field(workload.ref, field, limit)] if limit else ()), *([wider] if wider else ()))
     said = f"all the CPU that its limit {limit} allows" if limit else "far more CPU than before"
+    demand = "the limit that it had before would do for its requests" if wider else "its requests did not rise"
     yield Finding(
         kind=FaultKind.CPU_SATURATION,
         object=workload.ref,
         field=field if limit else "",
         observed=limit or latest_of(shown),
         expected="",
-        message=f"{workload.ref.name} uses {said}; the requests that it gets did not rise.",
+        message=f"{workload.ref.name} uses {said}; {demand}.",
         directness="inferred",
         evidence=evidence,
         since=shown.at,

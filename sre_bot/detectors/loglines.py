@@ -109,6 +109,9 @@ TROUBLE = (
     "memory allocation",
     "insufficient memory",
     "harakiri",
+    "pri * http",
+    "getenv(",
+    "notpresent",
 )
 """A superset, in lower case, of what the readers of lines look for. Plain words are ten times faster than patterns."""
 

@@ -20,17 +20,17 @@ from sre_bot.domain.cluster import ObjectRef, Series
 Signal = Literal["cpu", "throttling", "memory", "load", "errors", "latency", "loss", "free space"]
 
 _SIGNALS: dict[Signal, re.Pattern[str]] = {
-    "throttling": re.compile(r"throttl(?!.*seconds)"),
+    "throttling": re.compile(r"throttl(?!.{0,200}seconds)"),
     "free space": re.compile(r"volume_stats_available_bytes|volume_free_ratio"),
-    "loss": re.compile(r"(network|packet|tcp).*(drop|loss|lost|err|retrans)|retrans|packet_loss", re.I),
+    "loss": re.compile(r"(network|packet|tcp).{0,200}(drop|loss|lost|err|retrans)|retrans|packet_loss", re.I),
     "errors": re.compile(r"(^|_)(error|errors|failures|failed|5xx)(_|$)"),
     "latency": re.compile(r"(latency|duration|response_time|handling_seconds|requests?_(milli)?seconds)"),
     "load": re.compile(r"requests?(_count)?(_total)?$|handled_total|requests_per|(^|_)(rps|qps|workload|load)$"),
     "memory": re.compile(r"working_set|(^|_)(mem|memory)(_usage)?(_bytes)?$|process_resident_memory"),
-    "cpu": re.compile(r"cpu(?!.*(limit|request|quota|period|capacity|allocatable|cores$|seconds_count))"),
+    "cpu": re.compile(r"cpu(?!.{0,200}(limit|request|quota|period|capacity|allocatable|cores$|seconds_count))"),
 }
 _BYTES = re.compile(r"network_(transmit|receive)_bytes")
-_OF_A_POD = re.compile(r"(.+?)(?:-[a-z0-9]{6,10})?-(?:[a-z0-9]{5}|\d{1,3})")
+_OF_A_POD = re.compile(r"^(.+?)(?:-[a-z0-9]{6,10})?-(?:[a-z0-9]{5}|\d{1,3})")
 """The names of pods: the workload's, for a Deployment the template's hash, and a random or ordinal ending."""
 _PARTS = ("_bucket", "_created", "_info")
 _STATUS = ("status", "code", "status_code", "response_code", "http_status", "grpc_code", "http_response_status_code")

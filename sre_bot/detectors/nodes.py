@@ -20,7 +20,7 @@ from sre_bot.domain.finding import Evidence, FaultKind, Finding
 
 _RUNTIME = re.compile(
     r"container runtime is down|(?:containerd|crio|cri-dockerd|docker)\.sock"
-    r"|runtime service .*(?:unavailable|failed)|RuntimeReady=false",
+    r"|runtime service .{0,500}(?:unavailable|failed)|RuntimeReady=false",
     re.IGNORECASE,
 )
 _KUBELET = re.compile(

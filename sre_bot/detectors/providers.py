@@ -27,7 +27,7 @@ _LABEL = (
     r"|lookup|to|from|by|of|at|with|connect)"
 )
 _NAMED = re.compile(
-    rf"\w+://(?:[^@\s/\"]*@)?({_NAME})(?![\w-])"
+    rf"\b\w{{1,30}}://(?:[^@\s/\"]{{0,500}}@)?({_NAME})(?![\w-])"
     rf"|(?:(?<![\w.-]){_LABEL}(?:[\"']?\s{{0,2}}[=:]\s{{0,2}}|\s{{1,2}})|\|)[\"'(]?({_NAME})(?![\w-])"
     rf"|(?<![\w@.-])({_NAME})(?=[:\s]+(?:\d+\W+)?(?:answers?|respond\w*|return\w*|repl\w+|is|does|timed|failed))",
     re.IGNORECASE,

@@ -10,7 +10,8 @@ met a 401 or 403.
 import re
 
 _ANSWERED = (
-    r"^(?![^\n]*HTTP/[12])[^\n]*https?://[\w.:-]+\S*[^\n/]{{0,40}}?(?:\b(?:status|code|returned|answered|responded|got)|:)"
+    r"^(?![^\n]*HTTP/[12])[^\n]*https?://(?=[^\n]{{0,600}}{0}\b)[\w.:-]\S{{0,500}}[^\n/]{{0,40}}?"
+    r"(?:\b(?:status|code|returned|answered|responded|got)|:)"
     r"\W{{1,6}}(?:status |code |HTTP )?{0}\b"
 )
 """A client's line with the URL that it called and the answer; access logs name the protocol."""

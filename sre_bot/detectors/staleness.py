@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from sre_bot.detectors.complaints import calls_from
 from sre_bot.detectors.feeds import fetched_from, hosts_outside, rolled_out_before
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.loglines import stamp_of
 from sre_bot.detectors.outside import outage
-from sre_bot.detectors.sightings import seen_line
+from sre_bot.detectors.sightings import seen_line, seen_setting
 from sre_bot.detectors.troubles import Trouble, troubles
 from sre_bot.domain.cluster import ObjectRef
-from sre_bot.domain.finding import Finding
+from sre_bot.domain.finding import Evidence, Finding
 
 _AGE = re.compile(
     r"\b(?:(?:is|are|was|already|now)\s+(\d{1,6})\s*([a-z]+)\s+(?:old|stale|behind|late)\b"
@@ -36,11 +37,17 @@ def detect(index: ClusterIndex) -> Iterator[Finding]:
     """Judge every workload that fetches from outside and warns that what it gets grows old."""
     for ref, lines in index.once(troubles).items():
         told = [one for one in lines if one.line.count >= _OFTEN and _AGE.search(one.line.text)]
-        for one in told[-1:]:
-            hosts = hosts_outside(index, ref)
-            host = fetched_from(index, one) or (next(iter(hosts)) if len(hosts) == 1 else "")
-            if host and _grows(tuple(_ages(index, one))) and rolled_out_before(index, ref, one.line.first) is None:
-                yield _finding(ref, host, one)
+        for one in sorted(told, key=lambda one: (str(one.line.at), one.line.text))[-1:]:
+            source = fetched_from(index, one) or _only_source(index, ref)
+            if source and _grows(tuple(_ages(index, one))) and rolled_out_before(index, ref, one.line.first) is None:
+                yield _finding(ref, *source, one)
+
+
+def _only_source(index: ClusterIndex, ref: ObjectRef) -> tuple[str, Evidence] | None:
+    """The one host outside that a workload is configured with."""
+    hosts = hosts_outside(index, ref)
+    settings = (one.address.setting for one in index.once(calls_from).get(ref, ()) if one.address.host in hosts)
+    return (next(iter(hosts)), seen_setting(next(settings))) if len(hosts) == 1 else None
 
 
 def _ages(index: ClusterIndex, one: Trouble) -> Iterator[tuple[datetime, timedelta]]:
@@ -70,5 +77,5 @@ def _grows(ages: tuple[tuple[datetime, timedelta], ...]) -> bool:
     return older and passed / 2 <= grown <= passed * 2
 
 
-def _finding(ref: ObjectRef, host: str, one: Trouble) -> Finding:
-    return outage(ref, host, f"what {host} sends grows old", (seen_line(one.line),), one.line.first)
+def _finding(ref: ObjectRef, host: str, shown: Evidence, one: Trouble) -> Finding:
+    return outage(ref, host, f"what {host} sends grows old", (seen_line(one.line), shown), one.line.first)

@@ -16,42 +16,49 @@ _PYTHON = re.compile(
 )
 _PYTHON_FRAME = re.compile(r'File "([^"]+)", line (\d+)(?:, in (\S+))?')
 _NODE = re.compile(
-    r"(?:^|\n|\s|\")((?:Uncaught )?[A-Z]\w*(?:Error|Exception)?)(?: \[\w+\])?: ([^\n]*)\n((?:[ \t]+at .+(?:\n|$))+)"
+    r"(?:^|\n|\s|\")((?:Uncaught )?[A-Z]\w*(?:Error|Exception)?)(?: \[\w+\])?: ([^\n]{0,4000})\n"
+    r"((?:[ \t]+at .+(?:\n|$))+)"
 )
 _NODE_FRAME = re.compile(
-    r"at (?:async )?(?:new )?([\w$.<>\[\] ]*?) ?\(?(?:file://)?((?:/|\w:|\.|node:)[^\s():]*|[\w@./-]+\.[cm]?[jt]sx?):(\d+):\d+\)?"
+    r"at (?:async )?(?:new )?([\w$.<>\[\] ]{0,200}?) ?\(?(?:file://)?((?:/|\w:|\.|node:)[^\s():]{0,500}|[\w@./-]{1,300}\.[cm]?[jt]sx?):(\d+):\d+\)?"
 )
 _JAVA = re.compile(
     r"(?:^|\n|\s)(?:Caused by: |Exception in thread \"[^\"]*\" )?((?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error"
-    r"|Throwable)?)(?:: ([^\n]*))?\n((?:[ \t]+(?:at |\.\.\. ).+(?:\n|$))+)"
+    r"|Throwable)?)(?:: ([^\n]{0,4000}))?\n((?:[ \t]+(?:at |\.\.\. ).+(?:\n|$))+)"
 )
 _JAVA_FRAME = re.compile(r"at (?:[\w.@/-]+/)?([\w$.<>]+)\.([\w$<>]+)\(([\w$]+\.(?:java|kt|scala|groovy)):(\d+)\)")
 _GO = re.compile(
-    r"(?:http: panic serving \S+: |[Pp]anic recovered: |Observed a panic: |((?:panic|fatal error): ))([^\n]*)\n"
+    r"(?:http: panic serving \S+: |[Pp]anic recovered: |Observed a panic: |((?:panic|fatal error): ))([^\n]{0,4000})\n"
     r"(?:\[[^\n]*\n)?\s*goroutine \d+ [^\n]*\n((?:(?:\S[^\n]*\)|created by [^\n]*|goroutine [^\n]*|[ \t]+[^\n]*|)\n?)+)"
 )
 _GIN = re.compile(r"^([^\n]{1,500})\n((?:/\S{1,300}\.go:\d+ \(0x[0-9a-f]+\)\n(?:[ \t][^\n]*(?:\n|$))?)+)", re.MULTILINE)
 _GIN_FRAME = re.compile(r"^(/\S+\.go):(\d+) \(0x[0-9a-f]+\)(?:\n[ \t]+([\w.()*]+):)?", re.MULTILINE)
 _GO_FRAME = re.compile(r"^(\S[^\n]*)\([^()\n]*\)\n\s+(\S+\.go):(\d+)", re.MULTILINE)
-_DOTNET = re.compile(r"(?:Unhandled exception\. )?((?:\w+\.)+\w*Exception): ([^\n]*)\n((?:\s+at .+(?:\n|$))+)")
+_DOTNET = re.compile(
+    r"(?:Unhandled exception\. )?(?<![\w.])((?:\w+\.)+\w*Exception): ([^\n]{0,4000})\n((?:\s+at .+(?:\n|$))+)"
+)
 _DOTNET_FRAME = re.compile(r"at ([\w.<>`+|\[\]]+)\([^)\n]*\)(?: in ([^\n:]+(?::[\\/][^\n:]+)?):line (\d+))?")
-_RUBY = re.compile(r"(\S+\.rb):(\d+):in [`']([^']+)': ([^\n]*?) \(([A-Z]\w*(?:::\w+)*)\)((?:\n\s+from [^\n]+)*)")
+_RUBY = re.compile(
+    r"(\S{1,300}\.rb):(\d+):in [`']([^'\n]{1,300})': ([^\n]{0,4000}?) \(([A-Z]\w*(?:::\w+)*)\)"
+    r"((?:\n\s+from [^\n]+)*)"
+)
 _RUBY_FRAME = re.compile(r"from (\S+\.rb):(\d+):in [`']([^']+)'")
 _RAILS = re.compile(
-    r"(?:^|[\s\]])([A-Z]\w*(?:::\w+)*) \(([^\n]*)\):[^\n]*\n"
+    r"(?:^|[\s\]])([A-Z]\w*(?:::\w+)*) \(([^\n]{0,2000})\):[^\n]{0,80}\n"
     r"((?:(?:\[[^\]\n]*\])?[ \t]*(?:\S+\.rb:\d+:in [^\n]*)?\n)*(?:\[[^\]\n]*\])?[ \t]*\S+\.rb:\d+:in [^\n]*)"
 )
 _RAILS_FRAME = re.compile(r"(?<!\S)(\S{1,300}\.rb):(\d+):in [`']([^'\n]+)'")
 _PHP = re.compile(
-    r"Uncaught (?:PHP Exception )?\\?([\w\\]+): \"?([^\n]{0,1000}?)\"? (?:in|at) (/\S+?\.php)"
+    r"Uncaught (?:PHP Exception )?\\?([\w\\]+): \"?([^\n]{0,1000}?)\"? (?:in|at) (/\S{1,300}?\.php)"
     r"(?:\(|:| line | on line )(\d+)"
-    r"|\(\\?([\w\\]+)\(code: \w+\): ([^\n]*?) at (/\S+?\.php):(\d+)\)"
+    r"|\(\\?([\w\\]+)\(code: \w+\): ([^\n]{0,1000}?) at (/\S{1,300}?\.php):(\d+)\)"
 )
 _PHP_FRAME = re.compile(r"#\d+ (/\S+?\.php)\((\d+)\): ([\w\\:>-]+)")
 _RUST = re.compile(
-    r"thread '[^']*'(?: \(\d+\))? panicked at (?:'([^\n]*)', (\S+\.rs):(\d+):\d+|(\S+\.rs):(\d+):\d+:\n([^\n]*))"
+    r"thread '[^']{0,200}'(?: \(\d+\))? panicked at "
+    r"(?:'([^\n]{0,4000})', (\S{1,300}\.rs):(\d+):\d+|(\S{1,300}\.rs):(\d+):\d+:\n([^\n]*))"
 )
-_ELIXIR = re.compile(r"\*\* \((\w[\w.]*)\) ([^\n]*)\n((?:[ \t]{2,}\S[^\n]*(?:\n|$))+)")
+_ELIXIR = re.compile(r"\*\* \((\w[\w.]*)\) ([^\n]{0,4000})\n((?:[ \t]{2,}\S[^\n]*(?:\n|$))+)")
 _ELIXIR_FRAME = re.compile(r"(?:\(([\w]+) [\d.]+\) )?(?<!\S)(\S{1,300}\.exs?):(\d+): ([^\n]*)")
 _ELIXIR_FOREIGN = frozenset(
     {"elixir", "stdlib", "phoenix", "plug", "ecto", "ecto_sql", "bandit", "cowboy", "plug_cowboy"}

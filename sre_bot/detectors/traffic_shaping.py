@@ -37,7 +37,7 @@ _SLOW = re.compile(
 )
 _OFTEN = 3
 _NETEM = re.compile(r"\btc qdisc (?:add|replace|change)\b[^\n;&|]*\b(?:netem|tbf)\b[^\n;&|\"]*", re.IGNORECASE)
-_NGINX = re.compile(r"^\s*(limit_rate|proxy_limit_rate)\s+(\d+)([kKmM]?)\s*;", re.MULTILINE)
+_NGINX = re.compile(r"^[^\S\n]*(limit_rate|proxy_limit_rate)\s+(\d+)([kKmM]?)\s*;", re.MULTILINE)
 
 
 def detect(index: ClusterIndex) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sre_bot.domain.cluster import Value
 
-_REJECT = re.compile(r"\s*/reject(?![\w-])", re.IGNORECASE)
+_REJECT = re.compile(r"^\s*/reject(?![\w-])", re.IGNORECASE)
 
 
 class PullRequest(Value):

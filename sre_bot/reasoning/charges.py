@@ -101,6 +101,11 @@ _MISSED: dict[FaultKind, tuple[str, ...]] = {
     FaultKind.DEPENDENCY_WRONG_ADDRESS: ("Service",),
     FaultKind.TLS_SECRET_MISSING: ("Secret", "Certificate", "SealedSecret", "ExternalSecret"),
     FaultKind.INGRESS_CLASS_MISSING: ("IngressClass",),
+    FaultKind.STORAGE_CLASS_MISSING: ("StorageClass",),
+    FaultKind.ADMISSION_DENIED: ("PriorityClass", "RuntimeClass"),
+    FaultKind.MISSING_SERVICE_ACCOUNT: ("ServiceAccount",),
+    FaultKind.MISSING_CONFIG_MAP: ("ConfigMap",),
+    FaultKind.MISSING_SECRET: ("Secret", "SealedSecret", "ExternalSecret"),
     FaultKind.PERMISSION_DENIED: ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"),
 }
 """For kinds that miss an object by its name: what kind of object it is."""
@@ -112,19 +117,20 @@ _GENERATED = re.compile(r"-[a-z0-9]{10}")
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What speaks against one commit."""
+    """What speaks against one commit. ``overturns``: until then what the finding holds was right."""
 
     score: float
     reason: str
     path: str
     excerpt: str
+    overturns: bool = False
 
 
 def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
     """Weigh one changed field, the strongest reason only."""
-    involved = _involved(finding)
-    own = _same(change.object, finding.object)
-    if not own and not any(_same(change.object, ref) for ref in involved):
+    compared = involved(finding)
+    own = same_object(change.object, finding.object)
+    if not own and not any(same_object(change.object, ref) for ref in compared):
         yield from _removal_charge(finding, change)
         return
     shown = f"{change.object} {change.field}: {change.before} -> {change.after}"
@@ -136,13 +142,14 @@ def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
     elif not own and _is_the_credential(finding, change):
         yield Charge(0.85, f"it changed {where} of {change.object.name}", change.path, shown)
     elif _took_away(finding, change, own=own):
-        yield Charge(0.9, f"it took away {where} of {change.object.name}", change.path, shown)
+        yield Charge(0.9, f"it took away {where} of {change.object.name}", change.path, shown, overturns=not own)
     elif _moved_away(finding, change) or (not own and _left_behind(finding, change)):
         yield Charge(
             0.85,
             f"it changed {where} of {change.object.name} from {_brief(change.before)} to {_brief(change.after)}",
             change.path,
             shown,
+            overturns=not own,
         )
     elif own and not change.field and change.before is None:
         yield Charge(0.8, f"it added {change.object.kind} {change.object.name}", change.path, shown)
@@ -162,13 +169,13 @@ def field_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
         yield Charge(0.4, f"it changed {where} of {change.object.name}", change.path, shown)
 
 
-def _involved(finding: Finding) -> frozenset[ObjectRef]:
+def involved(finding: Finding) -> frozenset[ObjectRef]:
     """The objects that the finding compares: those of its evidence and those that it hurts."""
     named = {piece.subject for piece in finding.evidence if piece.source == "object" and piece.subject.count("/") == 2}
     return frozenset({ObjectRef.parse(subject) for subject in named} | set(finding.hurts))
 
 
-def _same(declared: ObjectRef, live: ObjectRef) -> bool:
+def same_object(declared: ObjectRef, live: ObjectRef) -> bool:
     """The same object; what Kustomize generates bears a hash of its content after its name."""
     if declared.kind != live.kind or declared.namespace not in ("", live.namespace):
         return False
@@ -232,7 +239,8 @@ def _removal_charge(finding: Finding, change: FieldChange) -> Iterator[Charge]:
         yield Charge(0.85, f"it changed {change.field} of {ref.name} from {finding.observed}", change.path, shown)
     named = finding.observed.split(".")[0] == ref.name and ref.kind in _MISSED.get(finding.kind, ())
     if gone and named and (ref.namespace in ("", finding.object.namespace) or f".{ref.namespace}" in finding.observed):
-        yield Charge(0.9, f"it took away {ref.kind} {ref.name}", change.path, f"{ref}: {change.before} -> nothing")
+        shown = f"{ref}: {change.before} -> nothing"
+        yield Charge(0.9, f"it took away {ref.kind} {ref.name}", change.path, shown, overturns=True)
 
 
 def _is_issued_elsewhere(finding: Finding, change: FieldChange) -> bool:
@@ -256,7 +264,8 @@ def _is_the_credential(finding: Finding, change: FieldChange) -> bool:
     if finding.kind != FaultKind.INVALID_CREDENTIALS or change.object.kind != "Secret" or not change.field:
         return False
     return any(
-        _same(change.object, ObjectRef.parse(piece.subject)) and steps(piece.locator)[-1:] == steps(change.field)[-1:]
+        same_object(change.object, ObjectRef.parse(piece.subject))
+        and steps(piece.locator)[-1:] == steps(change.field)[-1:]
         for piece in finding.evidence
         if piece.source == "object" and piece.subject.startswith("Secret/")
     )

@@ -54,6 +54,7 @@ def _key(index: ClusterIndex, drift: Drift) -> str:
 
 def _finding(drift: Drift, told: list[Trouble]) -> Finding:
     live = drift.live or ""
+    newest = sorted(told, key=lambda one: (str(one.line.at), one.line.text))[-2:]
     return Finding(
         kind=FaultKind.CONFIG_DRIFT,
         object=drift.object,
@@ -65,7 +66,7 @@ def _finding(drift: Drift, told: list[Trouble]) -> Finding:
         directness="inferred",
         evidence=(
             seen_field(drift.object, drift.field, live),
-            *(seen_line(one.line) for one in told[-2:]),
+            *(seen_line(one.line) for one in newest),
             Evidence.seen("manifest", drift.path, drift.field, drift.declared),
         ),
         since=earliest(*(one.line.first for one in told)),

@@ -38,12 +38,22 @@ def is_complained_of(correlation: Correlation, said: FaultKind, complaint: str) 
     ours = {manifest.object.namespace for manifest in correlation.source.manifests} - {""}
     heard = [one for one in correlation.unrest if not ours or one.object.namespace in ours]
     named = set(_WORD.findall(complaint.lower())) - _EMPTY
-    if any(one.new >= max(_LOUD, _NEW_SHARE * one.lines) for one in heard):
+    if any(_is_new(one, named) for one in heard):
         return True
     return said == FaultKind.HEALTHY and any(_is_told(one, named) for one in heard)
 
 
+def _is_new(one: Unrest, named: set[str]) -> bool:
+    """Whether a workload complains of something new; of a new pod only errors count, or what the ticket means."""
+    least = max(_LOUD, _NEW_SHARE * one.lines)
+    return one.new >= least or (one.new + one.young >= least and (one.grave or _is_meant(one, named)))
+
+
 def _is_told(one: Unrest, named: set[str]) -> bool:
-    """Whether a workload complains much, and the ticket shares a word with it."""
-    words = one.words | set(_WORD.findall(one.object.name.lower()))
-    return one.present >= max(_LOUDER, _SHARE * one.lines) and bool(words & named)
+    """Whether a workload complains much, and the ticket means it."""
+    return one.present >= max(_LOUDER, _SHARE * one.lines) and _is_meant(one, named)
+
+
+def _is_meant(one: Unrest, named: set[str]) -> bool:
+    """Whether the ticket shares a word with a workload's name or complaints."""
+    return bool((one.words | set(_WORD.findall(one.object.name.lower()))) & named)

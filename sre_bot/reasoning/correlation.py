@@ -12,6 +12,7 @@ from sre_bot.domain.cluster import ClusterSnapshot, ObjectRef, Value
 from sre_bot.domain.finding import Finding
 from sre_bot.reasoning.complained_changes import complained_changes
 from sre_bot.reasoning.complained_drift import complained_drift
+from sre_bot.reasoning.complained_removals import complained_removals
 from sre_bot.reasoning.source import SourceReport
 from sre_bot.reasoning.timeline import Happening, onset, timeline
 from sre_bot.reasoning.topology import Topology, topology
@@ -27,7 +28,7 @@ class Correlation(Value):
     ``calm`` says per workload that it is healthy, or recovered and from what;
     ``idle`` are the workloads that are scaled to 0, and not by an autoscaler that wakes them;
     ``complained_drift`` are live values that the repository has otherwise and that their workload's warnings name;
-    ``complained_changes`` are settings that a commit changed and that their readers' warnings name since;
+    ``complained_changes`` are settings that a commit changed or took, and that their readers' warnings name since;
     ``unrest`` are the workloads that complain in their logs;
     ``heard`` says whether any log was read.
     """
@@ -105,7 +106,10 @@ def relate(index: ClusterIndex, findings: tuple[Finding, ...], source: SourceRep
         unseen=index.snapshot.unseen,
         source=source,
         complained_drift=tuple(complained_drift(index, source.drift)),
-        complained_changes=tuple(complained_changes(index, source, links)),
+        complained_changes=(
+            *complained_changes(index, source, links),
+            *complained_removals(index, source, links),
+        ),
         unrest=unrest(index),
         heard=bool(index.snapshot.logs),
         idle=tuple(one.ref for one in index.workloads if _is_idle(index, one)),

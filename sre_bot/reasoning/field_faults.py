@@ -15,7 +15,7 @@ from sre_bot.reasoning.source import FieldChange
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet")
 _ADDRESS = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]+@)?(?P<host>[a-z0-9](?:[\w.-]*[a-z0-9])?)(?::(?P<port>\d{2,5}))?"
+    r"(?:[a-z][a-z0-9+.-]{0,40}://)?(?:[^@/\s]{1,500}@)?(?P<host>[a-z0-9](?:[\w.-]{0,253}[a-z0-9])?)(?::(?P<port>\d{2,5}))?"
 )
 _ADDRESS_NAME = re.compile(
     r"url|uri|host|addr|endpoint|server|broker|dsn|upstream|target|peer|bootstrap", re.IGNORECASE

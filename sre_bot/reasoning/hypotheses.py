@@ -57,14 +57,10 @@ def propose(correlation: Correlation, history: SourceHistory | None) -> tuple[Hy
 
 def effect_of(finding: Finding, correlation: Correlation) -> Finding | None:
     """Find the finding that this one only follows from; None where it stands by itself."""
-    return next((other for other in correlation.findings if _follows(finding, other, correlation)), None)
-
-
-def _follows(finding: Finding, other: Finding, correlation: Correlation) -> bool:
-    if GENERALITY.get(finding.kind, 0) <= GENERALITY.get(other.kind, 0):
-        return False
-    same = other.object == finding.object or finding.object in other.hurts
-    return same or other.object in correlation.topology.causes_of(finding.object)
+    general = GENERALITY.get(finding.kind, 0)
+    deeper = [other for other in correlation.findings if GENERALITY.get(other.kind, 0) < general]
+    beneath = correlation.topology.causes_of(finding.object) if deeper else frozenset[ObjectRef]()
+    return next((other for other in deeper if other.object in beneath or finding.object in other.hurts), None)
 
 
 def _hypothesis(finding: Finding, correlation: Correlation, history: SourceHistory | None) -> Hypothesis:

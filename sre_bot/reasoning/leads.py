@@ -70,24 +70,23 @@ def _places(correlation: Correlation) -> dict[ObjectRef, float]:
     suffering = {symptom.object for symptom in correlation.symptoms}
     suffering |= {one.object for one in correlation.unrest if one.present >= FEW}
     places: dict[ObjectRef, float] = {}
-    causes_of = correlation.topology.causes()
+    victims = correlation.topology.leaning_on_others(suffering)
     for ref in suffering:
-        causes = causes_of(ref) - {ref}
-        weight = 1.0 if suffering.isdisjoint(causes) else _VICTIM
+        weight = _VICTIM if ref in victims else 1.0
         for near in (ref, *_belonging(ref, correlation)):
             places[near] = max(places.get(near, 0.0), weight)
-        for cause in causes:
-            places[cause] = max(places.get(cause, 0.0), _DEPENDENCY)
+    for cause in correlation.topology.beneath(suffering):
+        places[cause] = max(places.get(cause, 0.0), _DEPENDENCY)
     return places
 
 
 def _belonging(ref: ObjectRef, correlation: Correlation) -> Iterator[ObjectRef]:
     """What a workload reads and mounts, the Services before it, and their entrances."""
-    links = correlation.topology.links
-    yield from (link.target for link in links if link.source == ref and link.why in _BESIDE)
-    front = {link.source for link in links if link.target == ref and link.why in _IN_FRONT}
+    links_from, links_to = correlation.topology.links_from, correlation.topology.links_to
+    yield from (link.target for link in links_from.get(ref, ()) if link.why in _BESIDE)
+    front = {link.source for link in links_to.get(ref, ()) if link.why in _IN_FRONT}
     yield from front
-    yield from (link.source for link in links if link.target in front and link.why in _IN_FRONT)
+    yield from (link.source for one in front for link in links_to.get(one, ()) if link.why in _IN_FRONT)
 
 
 def _of_changes(correlation: Correlation, places: dict[ObjectRef, float], complaint: str) -> Iterator[Lead]:

@@ -17,6 +17,7 @@ from sre_bot.reasoning.manifests import Difference, differences, documents, is_m
 from sre_bot.reasoning.versions import Version
 
 _TAGS = ("newTag", "tag", "newName", "digest", "repository", "image")
+_SAME_REGISTRY = ("newTag", "tag", "digest")
 _COUNTS = ("count", "replicaCount", "replicas", "minReplicas", "maxReplicas")
 
 
@@ -100,6 +101,8 @@ def _is_it(finding: Finding, change: Difference, where: str) -> bool:
         return False
     parts = [one for one in steps(finding.field) if isinstance(one, str)]
     leaf = parts[-1] if parts else ""
+    if leaf == "image" and finding.kind == FaultKind.REGISTRY_UNREACHABLE and steps(change.field)[-1] in _SAME_REGISTRY:
+        return False  # another tag of the same registry
     if leaf == "image":
         return bool(set(steps(change.field)) & set(_TAGS)) and _ends(finding.observed, change.after)
     if leaf == "replicas":

@@ -35,7 +35,7 @@ def speaks_of(line: str, key: str, value: str) -> bool:
 
 def _stands(line: str, value: str) -> bool:
     """The value as it stands, not as the beginning of a longer word."""
-    return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", line) is not None
+    return value in line and re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", line) is not None
 
 
 _ADDRESS = re.compile(r"://(?:[^@/\s]+@)?([a-z0-9](?:[\w.-]*[a-z0-9])?)", re.IGNORECASE)
@@ -52,8 +52,10 @@ def _hosts(value: str) -> tuple[str, ...]:
 
 def _tells_number(line: str, key: str, number: str) -> bool:
     """The number, with or without a unit, and a word of the key near it."""
-    words = {word.lower().rstrip("s") for word in _KEY_WORDS.findall(key)} - _COMMON
-    telling = [word for word in words if len(word) >= _SHORTEST]
+    if number not in line:
+        return False
+    words = {word.lower() for word in _KEY_WORDS.findall(key) if len(word) >= _SHORTEST} - _COMMON
+    telling = [word.rstrip("s") for word in words]
     for match in re.finditer(rf"(?<![\w.:-]){re.escape(number)}{_UNIT}(?![\w.:-]*\d|\w)", line, re.IGNORECASE):
         around = line[max(0, match.start() - _NEAR) : match.end() + _NEAR].lower()
         if any(re.search(rf"(?<![a-z]){re.escape(word)}s?(?![a-z])", around) for word in telling):

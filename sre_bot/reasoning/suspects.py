@@ -11,10 +11,12 @@ A score is the probability, roughly, that reverting the commit removes the findi
 - 0.4: it changed something of the object that this kind of fault depends on
 
 A commit made after the trouble began is multiplied by ``AFTER_ONSET``; an exact match only by ``AFTER_ONSET_EXACT``,
-since an onset is an estimate.
+since an onset is an estimate. A commit that set a value which was right until a later one took its counterpart away is
+multiplied by ``OVERTURNED``.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -26,6 +28,7 @@ from sre_bot.reasoning.blame import code_blame
 from sre_bot.reasoning.charges import Charge, field_charge, line_charge
 from sre_bot.reasoning.manifests import declared
 from sre_bot.reasoning.overlays import is_read, overlay_charges
+from sre_bot.reasoning.roundabout import acquitted, roundabout_charges
 from sre_bot.reasoning.source import FieldChange, SourceReport, field_changes, moves
 from sre_bot.reasoning.versions import Version, versions
 
@@ -49,8 +52,14 @@ NOBODYS = frozenset(
 _TAKEN = (FaultKind.MISSING_ENV, FaultKind.MISSING_KEY)
 AFTER_ONSET = 0.3
 EXACT = 0.85
+OVERTURNED = 0.8
 AFTER_ONSET_EXACT = 0.5
 SLACK = timedelta(minutes=2)
+COARSE = timedelta(minutes=5)
+"""The slack of an onset that a metric tells: rates are averages over windows of that size.
+
+https://prometheus.io/docs/prometheus/latest/querying/functions/#rate
+"""
 
 
 def suspects(
@@ -62,12 +71,15 @@ def suspects(
     if finding.kind in NOBODYS:
         return ()
     best: dict[str, Suspect] = {}
+    latest, overturned = since and since + _slack(finding, since), False
     for commit, changed in groupby(versions(history), key=lambda version: version.commit):
-        for charge in _charges(finding, source, tuple(changed), _is_root(history, commit)):
-            suspect = _suspect(commit, charge, since)
+        charges = tuple(_charges(finding, source, tuple(changed), _is_root(history, commit)))
+        for charge in charges:
+            suspect = _suspect(commit, replace(charge, score=_weight(charge, overturned)), latest)
             known = best.get(suspect.sha)
             if known is None or suspect.score > known.score:
                 best[suspect.sha] = suspect
+        overturned |= any(charge.overturns for charge in charges) and not _is_late(commit, latest)
     order = {commit.sha: place for place, commit in enumerate(history.commits)}
     ranked = sorted(best.values(), key=lambda one: (-one.score, order[one.sha]))
     return tuple(_without_overwritten(ranked))[:5]
@@ -83,8 +95,23 @@ def _without_overwritten(ranked: list[Suspect]) -> Iterator[Suspect]:
             yield suspect
 
 
-def _suspect(commit: Commit, charge: Charge, since: datetime | None) -> Suspect:
-    late = since is not None and commit.authored_at > since + SLACK
+def _slack(finding: Finding, since: datetime) -> timedelta:
+    """How much later than the onset a commit may be and still have brought it: an onset is an estimate."""
+    measured = any(piece.source == "metric" and piece.at == since for piece in finding.evidence)
+    return COARSE if measured else SLACK
+
+
+def _weight(charge: Charge, overturned: bool) -> float:
+    """What a charge counts: whoever set a value that was right until a later commit is hardly guilty."""
+    return charge.score * OVERTURNED if overturned and not charge.overturns else charge.score
+
+
+def _is_late(commit: Commit, latest: datetime | None) -> bool:
+    return latest is not None and commit.authored_at > latest
+
+
+def _suspect(commit: Commit, charge: Charge, latest: datetime | None) -> Suspect:
+    late = _is_late(commit, latest)
     score = charge.score * (1.0 if not late else AFTER_ONSET_EXACT if charge.score >= EXACT else AFTER_ONSET)
     reason = charge.reason + (" (but only after the trouble began)" if late else "")
     evidence = (Evidence.seen("commit", commit.sha, charge.path, charge.excerpt, commit.authored_at),)
@@ -105,8 +132,10 @@ def _charges(finding: Finding, source: SourceReport, changed: tuple[Version, ...
     moved = moves(kept)
     for change in (*(one for some in found.values() for one in some), *moved):
         only_moved = not change.field and any(change.object == other.object for other in moved)
-        if not only_moved and change.before != change.after and not _stood_otherwise(finding, change, kept):
+        innocent = only_moved or change.before == change.after or acquitted(finding, change)
+        if not innocent and not _stood_otherwise(finding, change, kept):
             yield from field_charge(finding, change)
+            yield from roundabout_charges(finding, change)
     for version in kept:
         if finding.kind == FaultKind.CODE_REGRESSION:
             yield from code_blame(finding, source, version)

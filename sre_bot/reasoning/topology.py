@@ -1,6 +1,8 @@
 """Who depends on whom: workloads, Services, volumes, nodes, configuration, entrances."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TypeVar
 
 from sre_bot.detectors.calls import calls, configurations, names, selected_workloads
 from sre_bot.detectors.complaints import complaints
@@ -8,6 +10,8 @@ from sre_bot.detectors.fields import leaves, mapping, mappings, text
 from sre_bot.detectors.index import ClusterIndex
 from sre_bot.detectors.selectors import matches_selector
 from sre_bot.domain.cluster import ObjectRef, Value
+
+T = TypeVar("T")
 
 
 class Link(Value):
@@ -25,27 +29,62 @@ class Topology(Value):
 
     def causes_of(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Everything that an object depends on, directly or through others, itself included."""
-        return self.causes()(ref)
+        return _reach((ref,), self._targets)
 
-    def causes(self) -> Callable[[ObjectRef], frozenset[ObjectRef]]:
-        """The same for many objects, with the links looked through once."""
-        following = _grouped((link.source, link.target) for link in self.links)
-        return lambda ref: _reach(ref, following)
+    def beneath(self, refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
+        """Everything that some objects depend on, themselves included. Each link is followed once."""
+        return _reach(refs, self._targets)
+
+    def leaning_on_others(self, refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
+        """Those of some objects that depend on another of them.
+
+        Each object hears of two of them at most, itself perhaps and another: each link is followed twice at most.
+        """
+        front = [(ref, ref) for ref in refs]
+        heard = {ref: {ref} for ref, _ in front}
+        asked = frozenset(heard)
+        while front:
+            ref, origin = front.pop()
+            for above in self._sources.get(ref, ()):
+                known = heard.setdefault(above, set())
+                if origin not in known and len(known) < 2:
+                    known.add(origin)
+                    front.append((above, origin))
+        return frozenset(ref for ref in asked if len(heard[ref]) > 1)
 
     def victims_of(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Everything that depends on an object, itself included."""
-        return _reach(ref, _grouped((link.target, link.source) for link in self.links))
+        return _reach((ref,), self._sources)
+
+    @cached_property
+    def links_from(self) -> dict[ObjectRef, list[Link]]:
+        """The dependencies of each object."""
+        return _grouped((link.source, link) for link in self.links)
+
+    @cached_property
+    def links_to(self) -> dict[ObjectRef, list[Link]]:
+        """The links that lead to each object."""
+        return _grouped((link.target, link) for link in self.links)
+
+    @cached_property
+    def _targets(self) -> dict[ObjectRef, list[ObjectRef]]:
+        return _grouped((link.source, link.target) for link in self.links)
+
+    @cached_property
+    def _sources(self) -> dict[ObjectRef, list[ObjectRef]]:
+        return _grouped((link.target, link.source) for link in self.links)
 
 
-def _grouped(pairs: Iterable[tuple[ObjectRef, ObjectRef]]) -> dict[ObjectRef, list[ObjectRef]]:
-    following: dict[ObjectRef, list[ObjectRef]] = {}
+def _grouped(pairs: Iterable[tuple[ObjectRef, T]]) -> dict[ObjectRef, list[T]]:
+    following: dict[ObjectRef, list[T]] = {}
     for left, right in pairs:
         following.setdefault(left, []).append(right)
     return following
 
 
-def _reach(start: ObjectRef, following: Mapping[ObjectRef, list[ObjectRef]]) -> frozenset[ObjectRef]:
-    reached, front = {start}, [start]
+def _reach(starts: Iterable[ObjectRef], following: Mapping[ObjectRef, list[ObjectRef]]) -> frozenset[ObjectRef]:
+    reached = set(starts)
+    front = [*reached]
     while front:
         fresh = [one for one in following.get(front.pop(), ()) if one not in reached]
         reached.update(fresh)

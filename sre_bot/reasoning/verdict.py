@@ -41,7 +41,8 @@ def conclude(
 
     ``fix`` needs a cause whose place in the repository is known, and a confidence of at least ``fix_threshold``.
     ``repairable`` is False where there is no repository that we may write to. ``complaint`` are the ticket's words;
-    they only help to rank the alternatives, which are listed after the causes and decide nothing.
+    they help to rank the alternatives, which are listed after the causes and decide nothing, and tell whether a log
+    that complains of something forbids to say that nothing is wrong.
     """
     weighed = tuple(_weighed(one, hypotheses, correlation) for one in hypotheses)
     complaining = {who.object: who.present for who in correlation.unrest}
@@ -91,9 +92,11 @@ def _verdict(ranked: tuple[Hypothesis, ...], threshold: float, *, repairable: bo
         return "no_action"
     if not repairable or best.confidence < threshold:
         return "needs_human"
-    if best.kind in BEYOND_THE_REPOSITORY and not (best.finding.field and best.culprit and best.culprit.score >= EXACT):
+    if best.kind in BEYOND_THE_REPOSITORY and not (best.culprit and best.culprit.score >= EXACT):
         return "needs_human"
     if best.kind == FaultKind.CONFIG_DRIFT or (best.kind == FaultKind.DISK_FULL and not _is_declared(best)):
+        return "needs_human"
+    if best.kind == FaultKind.PV_ALREADY_BOUND and _is_released(best):
         return "needs_human"
     return "fix" if _has_place(best) else "needs_human"
 
@@ -105,6 +108,17 @@ def _is_declared(best: Hypothesis) -> bool:
     """
     return best.object.kind != "PersistentVolumeClaim" or any(
         piece.source == "manifest" and piece.locator != "0" for piece in best.finding.evidence
+    )
+
+
+def _is_released(best: Hypothesis) -> bool:
+    """Whether a volume waits for a person: its claim is gone, its data and its claim's name are still on it.
+
+    https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain
+    """
+    return any(
+        piece.subject.startswith("PersistentVolume/") and piece.locator == "status.phase"
+        for piece in best.finding.evidence
     )
 
 

@@ -20,7 +20,7 @@ class _Absent:
 ABSENT: Any = _Absent()
 """What stands at a path that leads nowhere; unlike None, no manifest can hold it."""
 
-_STEP = re.compile(r"""\["([^"]*)"\]|\['([^']*)'\]|\[(?:name=)?([^\]]*)\]|([^.\[\]]+)""")
+_STEP = re.compile(r"""\["([^"]{0,500})"\]|\['([^']{0,500})'\]|\[(?:name=)?([^\]]{0,500})\]|([^.\[\]]+)""")
 
 
 def parse_field(text: str) -> FieldPath:

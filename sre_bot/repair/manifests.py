@@ -11,7 +11,7 @@ from sre_bot.repair import kustomize, yamltext
 from sre_bot.repair.fields import ABSENT, FieldPath, value_at
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_TEMPLATE = re.compile(r"\{\{.*?\}\}")
+_TEMPLATE = re.compile(r"\{\{.{0,500}?\}\}")
 _CHILD_OF = {"Pod": ("Job",), "ReplicaSet": ("Deployment",), "Job": ("CronJob",)}
 _MAKES_PODS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet")
 

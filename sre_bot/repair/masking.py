@@ -9,8 +9,8 @@ from sre_bot.reasoning.manifests import documents
 from sre_bot.repair import yamltext
 from sre_bot.repair.edits import rewritten
 
-_MANIFEST = re.compile(r"^\s*[\"']?kind[\"']?\s*:", re.MULTILINE)
-_SECRET = re.compile(r"^\s*[\"']?kind[\"']?\s*:\s*[\"']?Secret\b", re.MULTILINE)
+_MANIFEST = re.compile(r"^[^\S\n]*[\"']?kind[\"']?\s*:", re.MULTILINE)
+_SECRET = re.compile(r"^[^\S\n]*[\"']?kind[\"']?\s*:\s*[\"']?Secret\b", re.MULTILINE)
 _BARE_MASK = re.compile(rf"(:[ \t]+|^[ \t]*-[ \t]+){re.escape(MASK)}([ \t]*)$", re.MULTILINE)
 _NAME = "manifest.yaml"
 

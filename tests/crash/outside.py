@@ -33,6 +33,18 @@ class Worker(Protocol):
 
 
 @dataclass(slots=True)
+class SlowCall:
+    """A call that takes its time: until its worker has renewed its lease or has ended, or somebody looks for it.
+
+    By the time that another worker has the workflow, a lease has run out, and a target has done what it was asked for
+    or never will. What takes longer than that, nothing but a target that knows its own objects could do once.
+    """
+
+    looked_for: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
 class Recorder:
     """Serves workers by number; each is asked before and after its call is carried out."""
 
@@ -41,6 +53,7 @@ class Recorder:
     performed: dict[str, Json] = field(default_factory=dict[str, Json])
     mishap: tuple[str, Mishap] = ("", "")
     befallen: int = 0
+    slow: dict[str, SlowCall] = field(default_factory=dict[str, SlowCall])
     struck: str = ""
     """The effect whose next call is answered with a 503, whatever else may befall it."""
 
@@ -56,6 +69,7 @@ class Recorder:
         self.workers.clear()
         self.log.clear()
         self.performed.clear()
+        self.slow.clear()
         self.mishap, self.befallen, self.struck, self.unique = ("", ""), 0, "", False
 
     def befalls(self, effect: str, mishap: Mishap) -> None:
@@ -77,6 +91,9 @@ class Recorder:
     async def _answer(self, asked: Json) -> Json | None:
         key = f"{asked['workflow']} {asked['effect']} {asked['round']}"
         if asked["method"] == "look":
+            if slow := self.slow.get(key):
+                slow.looked_for.set()
+                await slow.done.wait()
             return {"status": 200, "found": self.performed.get(key)}
         worker = self.workers[asked["worker"]]
         name = f"effect {asked['effect']}: call"
@@ -90,13 +107,15 @@ class Recorder:
         if mishap == "cut":
             return None
         if mishap == "slow":
-            await _first(worker.renewed, worker.ended)
-            self.befallen -= not worker.renewed.is_set()  # who lost the lease first was not slow enough: the next is
+            slow = self.slow[key] = SlowCall()
+            await _first(worker.renewed, worker.ended, slow.looked_for)
             mishap = ""
         there = self.unique and key in self.performed and not asked["effect"].startswith(NEVER_UNIQUE)
         if not there:
             entry["performed"] = True
             self.performed[key] = {"number": len(self.log)}
+        if slow := self.slow.get(key):
+            slow.done.set()
         if not await worker.reached(name, "performed") or mishap == "performed in silence":
             return None
         return {"status": 200, "result": self.performed[key], "torn": mishap == "truncated"}

@@ -1,0 +1,3 @@
+module paketeer.example/tracking
+
+go 1.23
