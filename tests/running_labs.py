@@ -56,7 +56,7 @@ def http(lab: LabProcess | LabAddress, service: str, token: str | None = None) -
 
 
 async def until(look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], *, seconds: float = 20) -> T:
-    """Look until what is seen is as wanted, and return it."""
+    """Look until what is seen is as wanted, and return it: for what another process does and tells nobody."""
     async with asyncio.timeout(seconds):
         while not wanted(seen := await look()):
             await asyncio.sleep(0.02)

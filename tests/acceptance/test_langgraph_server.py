@@ -75,7 +75,7 @@ async def _at_its_end(client: LangGraphClient, thread: str) -> Any:
         state: Any = await client.threads.get_state(thread)
         if not state["next"]:
             return state
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # the server can only be asked
 
 
 @pytest.mark.parametrize("door", ["make_graph", "create_checkpointer"])

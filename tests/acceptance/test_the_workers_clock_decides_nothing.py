@@ -36,7 +36,7 @@ async def until(look: Callable[[], Awaitable[bool]], serve: asyncio.subprocess.P
     async with asyncio.timeout(90):
         while not await look():
             assert serve.returncode is None, "serve ended by itself"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # another process works, and tells nobody here
 
 
 @pytest.mark.skipif(LIBRARY is None, reason="no libfaketime here")

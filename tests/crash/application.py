@@ -153,7 +153,7 @@ class Application:
             if woken.ended.is_set() or await rows(self.database, _BEATS, beats):
                 break
             await asyncio.sleep(0.05)
-        await asyncio.sleep(WATCHED)
+        await asyncio.sleep(WATCHED)  # that nothing more comes can only be seen by waiting
 
     async def _called_through(self, child: Child, url: str) -> str:
         """The address of a line to a service of the lab, for one bot."""

@@ -18,6 +18,7 @@ from tests.acceptance_stage import environment, running, sre_bot
 from tests.bad_input_stage import INCIDENT
 from tests.law_graph import ACCEPTANCE, ANALYSIS, LawGraph, case
 from tests.record_runs import TTL, rows, under
+from tests.running_labs import until
 
 PLAN = ACCEPTANCE + ANALYSIS
 STATES = [state for step in PLAN for state in step.split("+")]
@@ -51,7 +52,7 @@ class Load:
         self.graph = self.law_graph.compile(AuditedSaver(stage.app.record.database))
 
     async def _take_a_moment(self) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # the work of a step, in the middle of which a drain falls
         self.step_taken.set()
 
     def service(self, number: int) -> Service:
@@ -90,8 +91,7 @@ async def test_of_fifty_drains_under_load_none_loses_a_workflow_or_a_lease(stage
 
     service = load.service(50)
     serving = asyncio.create_task(service.run())
-    while not await _all_ended(stage):
-        await asyncio.sleep(0.02)
+    await until(lambda: _all_ended(stage), bool, seconds=240)
     service.stop()
     await serving
     for workflow_id in ids:
@@ -109,9 +109,7 @@ async def test_serve_leaves_at_sigterm_in_the_middle_of_its_work_and_the_next_on
     opened = await app.monitors.open(stage.lab.ticket)
 
     async with running(env, "serve") as first:
-        async with asyncio.timeout(60):
-            while (await app.record.workflows.get(opened.workflow_id)).version < 5:
-                await asyncio.sleep(0.02)
+        await until(lambda: app.record.workflows.get(opened.workflow_id), lambda state: state.version >= 5, seconds=60)
         first.send_signal(signal.SIGTERM)
         _, said = await asyncio.wait_for(first.communicate(), PAUSE)
     assert first.returncode == 0, said.decode()

@@ -21,6 +21,7 @@ from tests.acceptance_stage import environment, running
 from tests.bad_input_stage import INCIDENT, opened, run_once
 from tests.record_commands_stage import Commands
 from tests.record_runs import claimed
+from tests.running_labs import until
 
 LONG = timedelta(hours=1)
 
@@ -133,9 +134,7 @@ async def test_a_service_that_cannot_reach_jira_says_so_in_its_heartbeat(stage: 
     service = replace(stage.app.service(), beat=timedelta(seconds=0.1))
     running = asyncio.create_task(service.run())
     try:
-        async with asyncio.timeout(20):
-            while not (workers := await stage.app.record.heartbeats.workers()) or not workers[0].troubles:
-                await asyncio.sleep(0.05)
+        workers = await until(stage.app.record.heartbeats.workers, lambda seen: bool(seen and seen[0].troubles))
     finally:
         service.stop()
         await running

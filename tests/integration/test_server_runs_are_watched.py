@@ -16,6 +16,7 @@ from sre_bot.persistence.saver import AuditedSaver
 from tests.bad_input_stage import INCIDENT
 from tests.law_graph import ACCEPTANCE, ANALYSIS, REMEDIATION, REVIEW, LawGraph, case
 from tests.record_runs import TTL, by_server, claimed
+from tests.running_labs import until
 
 NOW = timedelta(0)
 PLAN = ACCEPTANCE + ANALYSIS + REMEDIATION + REVIEW
@@ -103,8 +104,7 @@ async def test_a_run_of_the_server_stands_in_line_inside_its_node(stage: Stage) 
     waiting = asyncio.create_task(
         Exclusion(app.record.locks, app.runner.outward).hold(by_server(thread, "run-2"), "repository:acme/shop")
     )
-    while not await app.record.locks.waiting():
-        await asyncio.sleep(0.02)
+    await until(app.record.locks.waiting, bool)
     assert not waiting.done()
 
     await app.record.locks.release(holder.workflow_id)

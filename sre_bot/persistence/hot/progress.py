@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 KEY = "progress"
-FIELD = "transition"
 
 POLL = 0.2
 """Seconds between two looks at the log where nobody tells us."""
